@@ -1,0 +1,1 @@
+"""The claims: documented sentences as data, and the registry that reads them."""

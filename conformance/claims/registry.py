@@ -1,0 +1,192 @@
+"""The claims: every documented sentence that the suite knows, with what really happens.
+
+The data lies in `documents/`, one file a document. It is read once a process and checked as it is read: a mistake in it is
+a UsageError that names the file and the claim.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from conformance.errors import UsageError
+
+DOCUMENTS = Path(__file__).parent / "documents"
+Status = Literal["true", "version-bound", "inaccurate", "opinion"]
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_STATUSES = ("true", "version-bound", "inaccurate", "opinion")
+_SUGGESTIONS = 3
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One documented sentence.
+
+    `status` is `true`; `version-bound`, true only in the minors or set-ups that `behaviour` names; `inaccurate`, `behaviour` says
+    what really happens; or `opinion`, nothing to test. `since` is the first minor (`1.31`) for which that status holds, `until` the
+    first for which it no longer does; empty: no limit. `scenarios` and `guarantees` are the ids of those it can be tested with,
+    `planned` says in words what is missing for that, `upstream` names issues and pull requests that explain it
+    (`kubernetes/kubernetes#72129`), `unsure` why the judgement is doubtful.
+    """
+
+    id: str
+    quote: str
+    source: str
+    status: Status
+    behaviour: str = ""
+    since: str = ""
+    until: str = ""
+    scenarios: tuple[str, ...] = ()
+    guarantees: tuple[str, ...] = ()
+    planned: str = ""
+    upstream: tuple[str, ...] = ()
+    unsure: str = ""
+    paraphrased: bool = False
+    document: str = ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """One source of claims: its title, its edition (date, version or revision) and the ids of its claims, in its order."""
+
+    id: str
+    title: str
+    edition: str
+    claims: tuple[str, ...] = ()
+
+
+@functools.cache
+def load(folder: Path = DOCUMENTS) -> dict[str, Claim]:
+    """All claims by id, document by document; do not change the result, it is shared."""
+    return _read(folder)[1]
+
+
+@functools.cache
+def documents(folder: Path = DOCUMENTS) -> dict[str, Document]:
+    """All documents by id."""
+    return _read(folder)[0]
+
+
+def resolve(ids: Iterable[str]) -> tuple[Claim, ...]:
+    """The claims with these ids, in their order; UsageError names the unknown ones and what they may have meant."""
+    known = load()
+    wanted = tuple(ids)
+    unknown = [name for name in dict.fromkeys(wanted) if name not in known]
+    if unknown:
+        raise UsageError(" ".join(_unknown(name, known) for name in unknown))
+    return tuple(known[name] for name in wanted)
+
+
+def _unknown(name: str, known: Mapping[str, Claim]) -> str:
+    import difflib  # noqa: PLC0415 - only a mistake needs it
+
+    nearest = difflib.get_close_matches(name, known, n=_SUGGESTIONS, cutoff=0.7)
+    if nearest:
+        return f"There is no claim {name!r}; did you mean {' or '.join(nearest)}?"
+    ranges = ", ".join(f"{document.claims[0]} to {document.claims[-1]}" for document in documents().values() if document.claims)
+    return f"There is no claim {name!r}; the known ones are {ranges}."
+
+
+@functools.cache
+def _read(folder: Path) -> tuple[dict[str, Document], dict[str, Claim]]:
+    found: dict[str, Document] = {}
+    claims: dict[str, Claim] = {}
+    for file in sorted(folder.glob("*.yaml")):
+        document, its_claims = _document(file)
+        if document.id in found:
+            raise UsageError(f"{file}: document {document.id!r} is in another file too; give it an id of its own.")
+        found[document.id] = document
+        claims.update((claim.id, claim) for claim in its_claims)
+    return found, claims
+
+
+def _document(file: Path) -> tuple[Document, list[Claim]]:
+    try:
+        data = yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe loader, in C
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{file} cannot be read as YAML, mend it: {error}") from error
+    if not isinstance(data, dict) or set(data) != {"document", "title", "edition", "claims"} or not isinstance(data["claims"], list):
+        raise UsageError(f"{file}: a document has document, title, edition and a list of claims, and nothing else.")
+    name, title, edition = data["document"], data["title"], data["edition"]
+    if not all(isinstance(text, str) and text for text in (name, title, edition)):
+        raise UsageError(f"{file}: document, title and edition are text and not empty; quote what YAML takes for a number or a date.")
+    claims = []
+    ids: set[str] = set()
+    for number, entry in enumerate(data["claims"], 1):
+        label = entry.get("id") if isinstance(entry, dict) else None
+        where = f"{file}: claim {label or f'number {number}'}"
+        claims.append(_claim(entry, where, name, title))
+        if claims[-1].id in ids:
+            raise UsageError(f"{where} is there twice; ids are unique.")
+        ids.add(claims[-1].id)
+    return Document(name, title, edition, tuple(claim.id for claim in claims)), claims
+
+
+_MINOR = re.compile(r"\d+\.\d+")
+_LISTS = {
+    "scenarios": re.compile(r"[PTLRUHODVX]\d\d"),
+    "guarantees": re.compile(r"G\d{1,2}"),
+    "upstream": re.compile(r"[\w.-]+/[\w.-]+#\d+"),
+}
+_KEYS = {field.name for field in fields(Claim)} - {"paraphrased", "document"} | {"paraphrase"}
+_RULES: tuple[tuple[str, Callable[[Claim], bool]], ...] = (
+    ("needs a quote or a paraphrase", lambda c: bool(c.quote)),
+    (f"has a status that is none of {', '.join(_STATUSES)}", lambda c: c.status in _STATUSES),
+    ("does not say in behaviour what really happens", lambda c: c.status != "inaccurate" or bool(c.behaviour)),
+    (
+        "says neither in behaviour nor in since and until where it is true",
+        lambda c: c.status != "version-bound" or bool(c.behaviour or c.since or c.until),
+    ),
+    (
+        "names neither scenarios nor guarantees nor what is planned",
+        lambda c: c.status == "opinion" or bool(c.scenarios or c.guarantees or c.planned),
+    ),
+    (
+        "has a since or until that is no minor such as '1.31'",
+        lambda c: all(_MINOR.fullmatch(minor) for minor in (c.since, c.until) if minor),
+    ),
+    (
+        "ends before it begins: until is the first minor for which it no longer holds",
+        lambda c: not (c.since and c.until) or _number(c.since) < _number(c.until),
+    ),
+)
+
+
+def _claim(entry: Any, where: str, document: str, title: str) -> Claim:
+    if not isinstance(entry, dict):
+        raise UsageError(f"{where} is no mapping.")
+    unknown = sorted(str(key) for key in set(entry) - _KEYS)
+    if unknown:
+        raise UsageError(f"{where} has unknown fields {', '.join(unknown)}; the known ones are {', '.join(sorted(_KEYS))}.")
+    values: dict[str, Any] = {key: _value(key, value, where) for key, value in entry.items()}
+    if not re.fullmatch(rf"{re.escape(document)}-L?\d+", values.get("id", "")):
+        raise UsageError(f"{where} needs an id that begins with its document's, {document}-, and ends in a number.")
+    paraphrase = values.pop("paraphrase", "")
+    if paraphrase and "quote" in values:
+        raise UsageError(f"{where} has a quote and a paraphrase; keep one.")
+    claim = Claim(**{"quote": paraphrase, "source": title, "status": "", **values}, paraphrased=bool(paraphrase), document=document)
+    for broken, rule in _RULES:
+        if not rule(claim):
+            raise UsageError(f"{where} {broken}.")
+    return claim
+
+
+def _value(key: str, value: Any, where: str) -> str | tuple[str, ...]:
+    if key not in _LISTS:
+        if not isinstance(value, str) or not value.strip():
+            raise UsageError(f"{where}: {key} is text and not empty; quote what YAML takes for a number or a truth value.")
+        return value
+    if not isinstance(value, list) or not all(isinstance(item, str) and _LISTS[key].fullmatch(item) for item in value):
+        raise UsageError(f"{where}: {key} is a list of ids of the form {_LISTS[key].pattern}, not {value!r}.")
+    return tuple(value)
+
+
+def _number(minor: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in minor.split("."))

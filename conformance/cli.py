@@ -1,0 +1,152 @@
+"""The command `conformance`: build, up, down, judge, report, clean. Thin: each command calls one room and prints what it answers.
+
+Exit codes are pytest's: 0 done, 1 a promise was broken or something failed, 2 interrupted, 4 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from conformance.errors import ConformanceError, UsageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+    except UsageError as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return 4
+    except ConformanceError as error:
+        print(f"conformance: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("conformance: interrupted; nothing half-done was left behind", file=sys.stderr)
+        return 2
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    def exit(self, status: int = 0, message: str | None = None) -> None:  # type: ignore[override]
+        """Wrong usage ends with pytest's exit code for it."""
+        super().exit(4 if status == 2 else status, message)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="conformance", description="The reference conformance suite for DaemonSets. Scenarios are run with pytest.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build", help="build components from their pinned Go modules into the user's cache")
+    build.add_argument("names", nargs="*", metavar="NAME", help="components (default: all that the embedded cluster needs)")
+    _version(build)
+    build.set_defaults(run=_build)
+
+    up = commands.add_parser("up", help="start an embedded cluster to play with, and print its kubeconfig")
+    _version(up)
+    up.add_argument("--nodes", type=int, default=3, metavar="N", help="simulated nodes (default: 3)")
+    up.add_argument("--port", type=int, default=0, metavar="PORT", help="port of the API server (default: any free one)")
+    up.set_defaults(run=_up)
+
+    down = commands.add_parser("down", help="end clusters that `up` or `--keep` left running")
+    down.add_argument("names", nargs="*", metavar="NAME", help="names that `up` printed (default: all)")
+    down.set_defaults(run=_down)
+
+    judge = commands.add_parser("judge", help="judge a recorded trace again, without a cluster")
+    judge.add_argument("trace", type=Path, metavar="TRACE")
+    judge.set_defaults(run=_judge)
+
+    report = commands.add_parser("report", help="write index.html and statement.json of a report folder again")
+    report.add_argument("folder", type=Path, nargs="?", default=Path("report"), metavar="DIR")
+    report.set_defaults(run=_report)
+
+    clean = commands.add_parser("clean", help="remove what dead runs left behind")
+    clean.add_argument("--cache", action="store_true", help="remove the built components too")
+    clean.set_defaults(run=_clean)
+    return parser
+
+
+def _version(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kubernetes", default="", metavar="VERSION", help="minor or version, such as 1.36 (default: the newest known)")
+    parser.add_argument("--component", action="append", default=[], metavar="NAME=PATH", help="use this binary instead of building one")
+
+
+def _build(arguments: argparse.Namespace) -> int:
+    from conformance.components import build, versions  # noqa: PLC0415 - each command loads only what it needs
+    from conformance.components.overrides import parse_override  # noqa: PLC0415
+    from conformance.session.worker import COMPONENTS  # noqa: PLC0415
+
+    minor = versions.resolve(arguments.kubernetes or versions.DEFAULT)
+    overrides = dict(parse_override(text) for text in arguments.component)
+    for name, path in build.ensure(arguments.names or COMPONENTS, minor=minor.minor, overrides=overrides).items():
+        print(f"{name}={path}")
+    return 0
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    from conformance.clusters.embedded import EmbeddedProvider  # noqa: PLC0415
+    from conformance.components import build, versions  # noqa: PLC0415
+    from conformance.components.overrides import parse_override  # noqa: PLC0415
+    from conformance.session.settings import runs_folder  # noqa: PLC0415
+    from conformance.session.worker import COMPONENTS  # noqa: PLC0415
+
+    if not 0 <= arguments.nodes <= 1000:
+        raise UsageError(f"--nodes {arguments.nodes}: between 0 and 1000 nodes can be simulated.")
+    minor = versions.resolve(arguments.kubernetes or versions.DEFAULT)
+    overrides = dict(parse_override(text) for text in arguments.component)
+    binaries = build.ensure(COMPONENTS, minor=minor.minor, overrides=overrides)
+    cluster = EmbeddedProvider(minor.minor, runs_folder(), binaries=binaries, port=arguments.port).open()
+    try:
+        cluster.add_nodes(arguments.nodes)
+    except BaseException:
+        cluster.close()
+        raise
+    cluster.detach()
+    facts = cluster.facts
+    print(f"Kubernetes {facts.kubernetes} with {arguments.nodes} simulated nodes is up: {facts.name}", file=sys.stderr)
+    print(f"  {binaries['kubectl']} --kubeconfig {facts.kubeconfig} get nodes", file=sys.stderr)
+    print(f"  conformance down {facts.name}", file=sys.stderr)
+    print(facts.kubeconfig)
+    return 0
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    from conformance.clusters.embedded import runs  # noqa: PLC0415
+    from conformance.session.settings import runs_folder  # noqa: PLC0415
+
+    for name in runs.down(runs_folder(), arguments.names):
+        print(f"ended {name}")
+    return 0
+
+
+def _judge(arguments: argparse.Namespace) -> int:
+    from conformance.guarantees.judge import judge_trace  # noqa: PLC0415
+    from conformance.report.terminal import judged  # noqa: PLC0415
+    from conformance.trace.store import read  # noqa: PLC0415
+
+    header, entries = read(arguments.trace)
+    tallies = judge_trace(header, entries)
+    for line in judged(header, tallies):
+        print(line)
+    return 1 if any(tally.violated for tally in tallies) else 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from conformance.report.write import write_report  # noqa: PLC0415
+
+    print(write_report(arguments.folder))
+    return 0
+
+
+def _clean(arguments: argparse.Namespace) -> int:
+    from conformance.clusters.embedded import runs  # noqa: PLC0415
+    from conformance.components import cache  # noqa: PLC0415
+    from conformance.session.settings import runs_folder  # noqa: PLC0415
+
+    for path in runs.sweep(runs_folder()):
+        print(f"removed {path}")
+    print(f"freed {cache.clean(cache=arguments.cache) / 1e6:.0f} MB of the cache of built components")
+    return 0

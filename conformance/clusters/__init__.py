@@ -1,0 +1,1 @@
+"""Clusters: what every provider gives, and the providers."""

@@ -1,0 +1,291 @@
+"""How the simulated kubelets behave: stages for kwok, as API objects.
+
+kwok plays, for each change of a pod or node on its nodes, the one stage whose selector matches; a later change that matches again replaces
+what was not played yet. No two of these selectors may match the same object: kwok would throw dice.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+from conformance.faults import kubelet, pods
+
+API_VERSION = "kwok.x-k8s.io/v1alpha1"
+#: Seconds between the heartbeats of a node, as often as a kubelet renews its lease.
+HEARTBEAT = 10
+
+#: kwok's own schema is 2000 lines of descriptions; it reads what it knows and the API server need not check it a second time.
+CRD: dict[str, Any] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "stages.kwok.x-k8s.io"},
+    "spec": {
+        "group": "kwok.x-k8s.io",
+        "scope": "Cluster",
+        "names": {"kind": "Stage", "listKind": "StageList", "plural": "stages", "singular": "stage"},
+        "versions": [
+            {
+                "name": "v1alpha1",
+                "served": True,
+                "storage": True,
+                "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}},
+            }
+        ],
+    },
+}
+
+_READY_STATUS = '.status.conditions[]? | select(.type == "Ready") | .status'
+_READY_REASON = '.status.conditions[]? | select(.type == "Ready") | .reason'
+_MISSING = f'.spec.containers[].image | select(test("{kubelet.MISSING_IMAGE}"))'.replace("\\", "\\\\")
+
+
+def _annotation(name: str) -> str:
+    return f'.metadata.annotations["{name}"]'
+
+
+def _exists(key: str) -> dict[str, Any]:
+    return {"key": key, "operator": "Exists"}
+
+
+def _absent(key: str) -> dict[str, Any]:
+    return {"key": key, "operator": "DoesNotExist"}
+
+
+def _is(key: str, *values: str) -> dict[str, Any]:
+    return {"key": key, "operator": "In", "values": list(values)}
+
+
+def _is_not(key: str, *values: str) -> dict[str, Any]:
+    return {"key": key, "operator": "NotIn", "values": list(values)}
+
+
+def stage(
+    name: str, kind: str, when: list[dict[str, Any]], steps: list[dict[str, Any]], delay: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """A Stage object: played on every object of this kind for which all requirements hold."""
+    spec: dict[str, Any] = {
+        "resourceRef": {"apiGroup": "v1", "kind": kind},
+        "selector": {"matchExpressions": when},
+        "weight": 1,
+        "steps": steps,
+    }
+    if delay:
+        spec["delay"] = delay
+    return {"apiVersion": API_VERSION, "kind": "Stage", "metadata": {"name": name}, "spec": spec}
+
+
+def _status(template: str) -> list[dict[str, Any]]:
+    # With its resourceVersion the patch is refused when the object has changed since; kwok then decides anew on the object as it is now.
+    # Else it would write twice what one change too many asked for, and carry out a delayed readiness on a pod that failed meanwhile.
+    guarded = "metadata: {resourceVersion: {{ .metadata.resourceVersion | Quote }}}\nstatus:\n" + textwrap.indent(template, "  ")
+    return [{"patch": {"subresource": "status", "type": "strategic", "template": guarded}}]
+
+
+_NODE_CONDITIONS = """
+{{ $now := Now }}
+conditions:
+{{ range NodeConditions }}
+- type: {{ .type | Quote }}
+  lastHeartbeatTime: {{ $now | Quote }}
+  lastTransitionTime: {{ $now | Quote }}
+  %s
+{{ end }}
+"""
+_NODE_READY = _NODE_CONDITIONS % ("status: {{ .status | Quote }}\n  reason: {{ .reason | Quote }}\n  message: {{ .message | Quote }}")
+_NODE_NOT_READY = """
+{{ $now := Now }}
+conditions:
+- type: Ready
+  status: "False"
+  reason: KubeletNotReady
+  message: made not ready by the scenario
+  lastHeartbeatTime: {{ $now | Quote }}
+  lastTransitionTime: {{ $now | Quote }}
+"""
+
+_NODE_HEARTBEAT = """
+conditions:
+- type: Ready
+  lastHeartbeatTime: {{ Now | Quote }}
+"""
+
+_POD_PLACE = """
+startTime: {{ or .status.startTime $now | Quote }}
+{{ with NodeIPsWith .spec.nodeName }}
+hostIP: {{ index . 0 | Quote }}
+hostIPs:
+{{ range . }}
+- ip: {{ . | Quote }}
+{{ end }}
+{{ end }}
+{{ with PodIPsWith .spec.nodeName (or .spec.hostNetwork false) (or .metadata.uid "") (or .metadata.name "") (or .metadata.namespace "") }}
+podIP: {{ index . 0 | Quote }}
+podIPs:
+{{ range . }}
+- ip: {{ . | Quote }}
+{{ end }}
+{{ end }}
+{{ if .spec.initContainers }}
+initContainerStatuses:
+{{ range .spec.initContainers }}
+- name: {{ .name | Quote }}
+  image: {{ .image | Quote }}
+  imageID: {{ printf "simulated://%s" .image | Quote }}
+  restartCount: 0
+  {{ if eq (or .restartPolicy "") "Always" }}
+  ready: true
+  started: true
+  state: {running: {startedAt: {{ $now | Quote }}}}
+  {{ else }}
+  ready: true
+  started: false
+  state: {terminated: {exitCode: 0, reason: Completed, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}}
+  {{ end }}
+{{ end }}
+{{ end }}
+"""
+_POD_RUN = (
+    """
+{{ $now := Now }}
+{{ $annotations := or .metadata.annotations dict }}
+{{ $ready := not (or (hasKey $annotations "READY_AFTER") (eq (or (index $annotations "NEVER_READY") "") "true")) }}
+phase: Running
+conditions:
+{{ range $type := list "PodReadyToStartContainers" "Initialized" }}
+- type: {{ $type }}
+  status: "True"
+  lastTransitionTime: {{ $now | Quote }}
+{{ end }}
+{{ range $type := list "ContainersReady" "Ready" }}
+- type: {{ $type }}
+  status: {{ if $ready }}"True"{{ else }}"False"{{ end }}
+  {{ if not $ready }}
+  reason: ContainersNotReady
+  {{ end }}
+  lastTransitionTime: {{ $now | Quote }}
+{{ end }}
+containerStatuses:
+{{ range .spec.containers }}
+- name: {{ .name | Quote }}
+  image: {{ .image | Quote }}
+  imageID: {{ printf "simulated://%s" .image | Quote }}
+  containerID: {{ printf "simulated://%s" uuidv4 | Quote }}
+  restartCount: 0
+  started: true
+  ready: {{ $ready }}
+  state: {running: {startedAt: {{ $now | Quote }}}}
+{{ end }}
+""".replace("READY_AFTER", kubelet.READY_AFTER).replace("NEVER_READY", kubelet.NEVER_READY)
+    + _POD_PLACE
+)
+_POD_NO_IMAGE = (
+    """
+{{ $now := Now }}
+conditions:
+{{ range $type := list "PodReadyToStartContainers" "Initialized" }}
+- type: {{ $type }}
+  status: "True"
+  lastTransitionTime: {{ $now | Quote }}
+{{ end }}
+{{ range $type := list "ContainersReady" "Ready" }}
+- type: {{ $type }}
+  status: "False"
+  reason: ContainersNotReady
+  lastTransitionTime: {{ $now | Quote }}
+{{ end }}
+containerStatuses:
+{{ range .spec.containers }}
+- name: {{ .name | Quote }}
+  image: {{ .image | Quote }}
+  imageID: ""
+  restartCount: 0
+  started: false
+  ready: false
+  state: {waiting: {reason: ErrImagePull, message: {{ printf "no registry has %s" .image | Quote }}}}
+{{ end }}
+"""
+    + _POD_PLACE
+)
+_POD_READY = """
+{{ $now := Now }}
+conditions:
+{{ range $type := list "ContainersReady" "Ready" }}
+- type: {{ $type }}
+  status: "True"
+  reason: ""
+  message: ""
+  lastTransitionTime: {{ $now | Quote }}
+{{ end }}
+containerStatuses:
+{{ range .status.containerStatuses }}
+- {{ toJson (merge (dict "ready" true "started" true) .) }}
+{{ end }}
+"""
+
+_ALIVE = _absent(".metadata.deletionTimestamp")
+_TERMINATION = (
+    f'({_annotation(kubelet.TERMINATE_AFTER)} // "0" | tonumber) as $wanted'
+    ' | ([$wanted, (.metadata.deletionGracePeriodSeconds // 0)] | min | tostring) + "s"'
+)
+_READINESS = f'({_annotation(kubelet.READY_AFTER)} // "0") + "s"'
+#: Counted from the last one, so that other changes of the node do not put it off.
+_BEAT = f'(.status.conditions[]? | select(.type == "Ready") | .lastHeartbeatTime | fromdate) + {HEARTBEAT} | todate'
+_BEATING = {"durationMilliseconds": HEARTBEAT * 1000, "durationFrom": {"expressionFrom": _BEAT}}
+
+STAGES: tuple[dict[str, Any], ...] = (
+    stage(
+        "node-ready",
+        "Node",
+        [_is_not(_READY_STATUS, "True"), _is_not(_annotation(kubelet.READY), "false")],
+        _status(_NODE_READY),
+    ),
+    stage(
+        "node-not-ready",
+        "Node",
+        [_is_not(_READY_STATUS, "False"), _is(_annotation(kubelet.READY), "false")],
+        _status(_NODE_NOT_READY),
+    ),
+    stage(
+        "node-heartbeat",
+        "Node",
+        [_is(_READY_STATUS, "True"), _is_not(_annotation(kubelet.READY), "false")],
+        _status(_NODE_HEARTBEAT),
+        _BEATING,
+    ),
+    stage(
+        "node-not-ready-heartbeat",
+        "Node",
+        [_is(_READY_STATUS, "False"), _is(_annotation(kubelet.READY), "false")],
+        _status(_NODE_HEARTBEAT),
+        _BEATING,
+    ),
+    stage("pod-run", "Pod", [_ALIVE, _is(".status.phase", "Pending"), _absent(_MISSING)], _status(_POD_RUN)),
+    stage(
+        "pod-no-image",
+        "Pod",
+        [_ALIVE, _is(".status.phase", "Pending"), _exists(_MISSING), _absent(".status.containerStatuses[]?.state.waiting")],
+        _status(_POD_NO_IMAGE),
+    ),
+    stage(
+        "pod-ready",
+        "Pod",
+        [
+            _ALIVE,
+            _is(".status.phase", "Running"),
+            _is_not(_READY_STATUS, "True"),
+            _is_not(_READY_REASON, pods.HELD),
+            _is_not(_annotation(kubelet.NEVER_READY), "true"),
+        ],
+        _status(_POD_READY),
+        {"durationMilliseconds": 0, "durationFrom": {"expressionFrom": _READINESS}},
+    ),
+    stage(
+        "pod-delete",
+        "Pod",
+        [_exists(".metadata.deletionTimestamp"), _absent(".metadata.finalizers[]?")],
+        [{"delete": True}],
+        {"durationMilliseconds": 0, "durationFrom": {"expressionFrom": _TERMINATION}},
+    ),
+)

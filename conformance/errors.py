@@ -1,0 +1,68 @@
+"""Every error this library raises on purpose.
+
+    ConformanceError
+    ├── UsageError            the caller can mend it: unknown version, unusable path, port taken …  (pytest exit code 4)
+    │   └── ToolMissing       a program or extra has to be installed first
+    ├── BuildError            a component did not compile, or its cache is damaged
+    ├── ClusterError          a cluster did not come up, or broke while in use
+    │   └── ComponentDied     one of its processes ended by itself
+    ├── ApiError              the API server answered with a Status that is a failure
+    ├── TraceError            a trace file is truncated, damaged or of another format
+    └── WaitExpired           an outcome a scenario waited for never came (also an AssertionError)
+
+Messages are one paragraph: what is wrong, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ConformanceError(Exception):
+    """The base of all errors raised on purpose; its text is fit to be shown without a traceback."""
+
+
+class UsageError(ConformanceError):
+    """The request cannot be served as it stands; the message names the fix."""
+
+
+class ToolMissing(UsageError):
+    """Something has to be installed first; the message names the package."""
+
+
+class BuildError(ConformanceError):
+    """A component could not be built."""
+
+
+class ClusterError(ConformanceError):
+    """A cluster did not come up, or broke while in use."""
+
+
+class ComponentDied(ClusterError):
+    """A component of the cluster ended by itself; the message holds its last log lines."""
+
+
+class TraceError(ConformanceError):
+    """A trace file cannot be read to its end."""
+
+
+class ApiError(ConformanceError):
+    """The API server refused a request.
+
+    `code` is the HTTP status, `reason` the API's machine-readable word (`NotFound`, `Invalid`, `Conflict` …), `causes` the fields it names.
+    """
+
+    def __init__(self, code: int, reason: str, message: str, causes: list[dict[str, Any]] | None = None) -> None:
+        super().__init__(f"{code} {reason}: {message}")
+        self.code = code
+        self.reason = reason
+        self.causes = causes or []
+
+    @property
+    def fields(self) -> set[str]:
+        """The field paths that the server names as causes."""
+        return {cause["field"] for cause in self.causes if "field" in cause}
+
+
+class WaitExpired(ConformanceError, AssertionError):
+    """A wait ran out; the message says what was expected, what was last seen, and what happened in between."""

@@ -1,0 +1,1 @@
+"""Promises that every trace is judged by: one function a promise, one error that quotes it."""

@@ -1,0 +1,149 @@
+"""INV-3 and INV-4: what a rolling update may take away."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from conformance.guarantees.ledger import by_controller
+from conformance.guarantees.presence import references
+from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
+from conformance.guarantees.watched import CLOCK, Watched
+from conformance.kube.records import Pod
+from conformance.model.availability import available_from, is_available
+from conformance.model.budgets import budget, surges
+
+
+class Taken(NamedTuple):
+    """A pod whose deletion has just been asked for while it was available, where it may have stayed."""
+
+    watched: Watched
+    pod: Pod
+    horizon: float
+    sure: bool
+
+
+def _taken(step: Step) -> Taken | None:
+    """The pod that this step takes from a node, if the controller (or nobody known) did it and must have known it as available."""
+    watched, pod = step.ledger.subject, step.before
+    acted = by_controller(step.author)
+    if acted is False or watched is None or watched.alive is None or not isinstance(pod, Pod) or pod.terminal or not pod.ready:
+        return None
+    horizon = watched.horizon(step.ledger.now)
+    if watched.flipped.get(pod.metadata.uid, float("-inf")) > horizon:
+        return None
+    seconds = watched.alive.spec.min_ready_seconds
+    wall = step.ledger.wall()
+    if seconds > 0 and (wall == float("inf") or not is_available(pod, seconds, wall - (step.ledger.now - horizon))):
+        return None
+    return Taken(watched, pod, horizon, acted is True)
+
+
+@guarantee(
+    "INV-3",
+    promise="The maximum number of DaemonSet pods that can be unavailable during the update.",
+    source="API reference, RollingUpdateDaemonSet.maxUnavailable",
+    on=("deletion",),
+    reads=("pods", "daemonsets", "nodes"),
+)
+def budget_kept(step: Step, _: object) -> Evaluation:
+    """The controller deletes an available pod only while the nodes without one, this one's counted, stay within ceil(maxUnavailable).
+
+    Counted are the nodes that should run a pod and have no available, non-terminating one: those the controller made so at once, all others
+    only when it could have known (LAG before its burst of writes). The largest budget of that time counts. Not judged: pods that were
+    not available, pods on nodes that stopped being eligible, surging DaemonSets.
+    """
+    taken = _taken(step)
+    if taken is None:
+        return None
+    watched, pod, horizon, sure = taken
+    node = pod.target
+    specs = list(watched.specs_within(horizon))
+    if any(surges(ds) or ds.spec.update_strategy.type != "RollingUpdate" for ds in specs):
+        return None
+    if not all(found.run for found in step.ledger.eligibility_within(watched, node, horizon)):
+        return Mark.HELD
+    desired = watched.desired()
+    count = len(desired)
+    if step.ledger.nodes_changed_at > horizon:
+        count = max(count, *(ds.status.desired_number_scheduled for ds in specs))
+    allowed = max(budget(ds, count).unavailable for ds in specs)
+    down, doubtful = _without(step, watched, desired, horizon)
+    if node in watched.down:
+        down.add(node)
+    if len(down) > allowed:
+        message = (
+            f"{pod.metadata.name} of DaemonSet {watched.name}, available on node {node}, was deleted: now {len(down)} of {len(desired)} nodes "
+            f"have no available pod ({', '.join(sorted(down)[:10])}), and maxUnavailable allows {allowed}."
+        )
+        return Violation(message, references(watched, node, [pod])) if sure else Undecided(f"who deleted is not known: {message}")
+    if doubtful and not sure and len(down | doubtful) > allowed:
+        return Undecided(
+            f"who deleted pods of DaemonSet {watched.name} is not known, so neither is what the controller took from its budget"
+        )
+    return Mark.CHANCE if allowed < len(desired) else Mark.HELD
+
+
+def _without(step: Step, watched: Watched, desired: list[str], horizon: float) -> tuple[set[str], set[str]]:
+    """The desired nodes that surely count as being without an available pod, and those of which that is not known."""
+    down: set[str] = set()
+    doubtful: set[str] = set()
+    ds = watched.alive
+    seconds = ds.spec.min_ready_seconds if ds else 0
+    wall = step.ledger.wall()
+    for name in desired:
+        state = watched.down.get(name)
+        if state is not None:
+            since, acted = state
+            if acted or since <= horizon:
+                down.add(name)
+            elif acted is None:
+                doubtful.add(name)
+        elif seconds > 0:
+            ripe = [available_from(pod, seconds) for pod in watched.on(name).values() if not pod.terminating]
+            if all(moment is None or moment > wall + CLOCK for moment in ripe):
+                down.add(name)
+    return down, doubtful
+
+
+@guarantee(
+    "INV-4",
+    promise="Once an updated pod is available (Ready for at least minReadySeconds) the old DaemonSet pod on that node is marked deleted.",
+    source="API reference, RollingUpdateDaemonSet.maxSurge",
+    on=("deletion",),
+    reads=("pods", "daemonsets", "nodes"),
+)
+def replaced_first(step: Step, _: object) -> Evaluation:
+    """Surge: the controller deletes an available pod only when another available one stands on the node.
+
+    A node whose labels or NoExecute taints no longer fit loses its pod at once. One with a NoSchedule taint that is not tolerated loses it only
+    while more pods are available than desired. A pod that was available within the controller's horizon counts as available.
+    """
+    taken = _taken(step)
+    if taken is None:
+        return None
+    watched, pod, horizon, sure = taken
+    node = pod.target
+    if not all(surges(ds) for ds in watched.specs_within(horizon)):
+        return None
+    found = list(step.ledger.eligibility_within(watched, node, horizon))
+    if not all(one.stay for one in found):
+        return Mark.HELD
+    wall = step.ledger.wall() + CLOCK
+    if not all(one.run for one in found):
+        desired = len(watched.desired())
+        left = sum(watched.available_on(name, wall) for name in watched.pods)
+        if left >= desired or watched.others_at > horizon:
+            return Mark.CHANCE
+        why = f"and {left} pods are available where {desired} are desired"
+    elif watched.available_on(node, wall) or _just_lost(watched, node, horizon):
+        return Mark.CHANCE
+    else:
+        why = "and no other pod on the node was available"
+    message = f"{pod.metadata.name} of DaemonSet {watched.name}, available on node {node}, was deleted {why}."
+    return Violation(message, references(watched, node, [pod])) if sure else Undecided(f"who deleted is not known: {message}")
+
+
+def _just_lost(watched: Watched, node: str, horizon: float) -> bool:
+    """Whether a pod on the node changed its readiness so lately that the controller need not have known."""
+    never = float("-inf")
+    return any(not pod.terminating and watched.flipped.get(pod.metadata.uid, never) >= horizon for pod in watched.on(node).values())

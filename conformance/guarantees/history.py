@@ -1,0 +1,99 @@
+"""INV-10: the revisions of a DaemonSet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from conformance.guarantees.ledger import by_controller
+from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
+from conformance.guarantees.watched import LAG, Watched
+from conformance.kube.records import ControllerRevision
+from conformance.model import revisions
+from conformance.trace.world import Key
+
+
+@dataclass
+class Foreign:
+    """Revisions that somebody else made or that were adopted, and when somebody else last touched one of a DaemonSet's."""
+
+    keys: set[Key] = field(default_factory=set)
+    touched: dict[str, float] = field(default_factory=dict)
+
+
+@guarantee(
+    "INV-10",
+    promise="ControllerRevision implements an immutable snapshot of state data; revisionHistoryLimit: The number of old history to retain to "
+    "allow rollback.",
+    source="API reference, ControllerRevision and DaemonSetSpec",
+    on=("controllerrevisions", "quiet"),
+    reads=("daemonsets", "pods"),
+    memory=Foreign,
+)
+def well_kept(step: Step, memory: Foreign) -> Evaluation:
+    """Data never changes; a number the controller gives is higher than all others of its DaemonSet. When the DaemonSet is quiet, exactly
+    one revision holds the current template, it has the highest number, and at most revisionHistoryLimit others are left that no pod needs.
+
+    Revisions that somebody else made, or that were adopted, are not the controller's numbering. What somebody else did to revisions wakes
+    no sync, so the quiet state is judged only if something else came after it.
+    """
+    if step.quiet is not None:
+        return _kept(step, step.quiet, memory)
+    before, after = step.before, step.after
+    subject = after or before
+    assert isinstance(subject, ControllerRevision)
+    meta = subject.metadata
+    key = (meta.namespace, meta.name)
+    owner = meta.controller
+    acted = by_controller(step.author)
+    if owner is not None and acted is not True:
+        memory.touched[owner.uid] = step.ledger.now
+    if not isinstance(after, ControllerRevision) or owner is None or step.entry.type == "listed":
+        memory.keys.discard(key)
+        return None
+    objects = (f"controllerrevisions/{meta.name}",)
+    if isinstance(before, ControllerRevision):
+        if before.data != after.data and revisions.template(before.data) != revisions.template(after.data):
+            return Violation(f"The data of revision {meta.name} was changed.", objects)
+        if before.metadata.controller != after.metadata.controller:
+            memory.keys.add(key)
+            return Mark.HELD
+        if before.revision == after.revision:
+            return Mark.HELD
+    elif acted is False:
+        memory.keys.add(key)
+    if acted is False or key in memory.keys:
+        return None
+    mine = [r for r in step.world.revisions.values() if r is not after and r.metadata.controller == owner]
+    others = [r.revision for r in mine if (r.metadata.namespace, r.metadata.name) not in memory.keys]
+    if others and after.revision <= max(others):
+        return Violation(f"Revision {meta.name} got number {after.revision}, and its DaemonSet already has {sorted(others)}.", objects)
+    return Mark.CHANCE if others else Mark.HELD
+
+
+def _kept(step: Step, watched: Watched, memory: Foreign) -> Evaluation:
+    ds = watched.alive
+    if ds is None or ds.status.observed_generation != ds.metadata.generation or not step.ledger.controller_works():
+        return None
+    if memory.touched.get(watched.uid, float("-inf")) >= watched.woken_at - LAG and step.audited:
+        return Mark.HELD
+    mine = step.world.revisions_of(ds)
+    wanted = revisions.essence(revisions.template(watched.document))
+    same = [r for r in mine if revisions.matches(r, wanted)]
+    objects = (f"daemonsets/{watched.name}", *(f"controllerrevisions/{r.metadata.name}" for r in mine))
+    if len(same) != 1:
+        return Violation(
+            f"{len(same)} of the {len(mine)} revisions of DaemonSet {watched.name} hold its current template; it should be one.", objects
+        )
+    kept = [r for r in mine if r is not same[0]]
+    if kept and same[0].revision <= max(r.revision for r in kept):
+        numbers = sorted(r.revision for r in kept)
+        return Violation(f"The current revision of DaemonSet {watched.name} has number {same[0].revision}, others have {numbers}.", objects)
+    limit = 10 if ds.spec.revision_history_limit is None else ds.spec.revision_history_limit
+    used = {pod.hash for pods in watched.pods.values() for pod in pods.values()}
+    live = sum(revisions.hash_of(r) in used for r in kept)
+    if len(kept) > limit + live:
+        return Violation(
+            f"DaemonSet {watched.name} keeps {len(kept)} old revisions; its revisionHistoryLimit is {limit}, and pods still need {live}.",
+            objects,
+        )
+    return Mark.CHANCE if kept else Mark.HELD

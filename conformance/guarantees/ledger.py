@@ -1,0 +1,293 @@
+"""What is remembered for all guarantees at once, so that none of them has to scan the world.
+
+The ledger is taken one entry further just after the world, and before any guarantee sees the entry. It names the topics an entry is about
+beyond its resource: `creation`, `deletion` and `removal` of a daemon pod; and it says when a DaemonSet has been `quiet`.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+
+from conformance.guarantees.recent import Recent
+from conformance.guarantees.watched import CLOCK, LAG, Watched
+from conformance.kube.records import ControllerRevision, DaemonSet, Node, Object, Pod
+from conformance.model.availability import available_from, epoch
+from conformance.model.eligibility import EXCLUDED, Eligibility, eligibility
+from conformance.trace.entries import OBJECT_TYPES, Entry
+from conformance.trace.world import World
+
+#: The DaemonSet controller's own user, where each controller has one (`--use-service-account-credentials`).
+CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller"
+#: The user that all controllers share otherwise: it may have been the DaemonSet controller.
+ALL_CONTROLLERS = "system:kube-controller-manager"
+
+#: Seconds without any change after which a DaemonSet is quiet: whatever the controller had to do then has been done.
+QUIET = 2.0
+#: Seconds that a controller manager that was started again may need to work.
+START = 15.0
+_COMPONENTS = frozenset({"kube-controller-manager", "kube-apiserver", "etcd"})
+_NOTHING: tuple[str, ...] = ()
+
+
+def by_controller(author: str) -> bool | None:
+    """Whether the DaemonSet controller is the author; None if that is not known."""
+    if author == CONTROLLER:
+        return True
+    return None if author in ("", ALL_CONTROLLERS) else False
+
+
+def owner_uid(pod: Pod | None) -> str:
+    """The UID of the DaemonSet that manages a pod; empty if none does."""
+    if pod is not None:
+        for owner in pod.metadata.owner_references:
+            if owner.controller:
+                return owner.uid if owner.kind == "DaemonSet" else ""
+    return ""
+
+
+class Ledger:
+    """Indexes over the past and the present of one trace. Times are seconds of the trace and never run backwards."""
+
+    def __init__(self, world: World, *, audited: bool) -> None:
+        self.world = world
+        self.audited = audited
+        self.now = 0.0
+        self.next_due = float("inf")
+        #: the DaemonSet whose pod the last entry created, deleted or removed
+        self.subject: Watched | None = None
+        self.daemonsets: dict[str, Watched] = {}
+        #: UID of a pod that was not made for its owner by the controller -> when it became the owner's
+        self.adopted: dict[str, float] = {}
+        self.action_at = float("-inf")
+        self._nodes: dict[str, Recent[Node | None]] = {}
+        self._due: list[tuple[float, str]] = []
+        self.nodes_changed_at = float("-inf")
+        self._wall: float | None = None
+        self._works_from = 0.0
+
+    # -- asking ---------------------------------------------------------------------------------------------------------------------------
+
+    def wall(self) -> float:
+        """The wall time (seconds since 1970), estimated from the API server's own timestamps; infinite while there was none."""
+        return float("inf") if self._wall is None else self._wall + self.now
+
+    def controller_works(self) -> bool:
+        """Whether the controller can be expected to react: its process, the API server and etcd run."""
+        return self.now >= self._works_from
+
+    def of(self, uid: str) -> Watched:
+        """What is remembered of a DaemonSet."""
+        found = self.daemonsets.get(uid)
+        if found is None:
+            found = self.daemonsets[uid] = Watched(uid, self.world)
+        return found
+
+    def nodes_within(self, name: str, since: float) -> Iterator[Node | None]:
+        """A node now and as it was at any time from `since` on; None: not there."""
+        known = self._nodes.get(name)
+        return known.within(since) if known else iter((self.world.nodes.get(name),))
+
+    def eligibility_within(self, watched: Watched, name: str, since: float) -> Iterator[Eligibility]:
+        """All eligibilities that the node had, or that an observer with one stale watch could have seen, from `since` on."""
+        for node in self.nodes_within(name, since):
+            for ds in watched.specs_within(since):
+                yield eligibility(node, ds) if node is not None else EXCLUDED
+
+    def due(self, at: float) -> Iterator[Watched]:
+        """The DaemonSets that have become quiet by `at`, before anything that happens then."""
+        self.now = max(self.now, at)
+        while self._due and self._due[0][0] <= self.now:
+            _, uid = heapq.heappop(self._due)
+            watched = self.daemonsets[uid]
+            until = self._noisy_until(watched)
+            if until > self.now:
+                heapq.heappush(self._due, (until, uid))
+                continue
+            watched.asleep = True
+            yield watched
+        self.next_due = self._due[0][0] if self._due else float("inf")
+
+    def _noisy_until(self, watched: Watched) -> float:
+        until = watched.changed_at + QUIET
+        ds = watched.alive
+        if ds is not None and ds.spec.min_ready_seconds > 0 and self._wall is not None:
+            # Becoming available is a change that no entry shows.
+            for pods in watched.pods.values():
+                for pod in pods.values():
+                    ripe = available_from(pod, ds.spec.min_ready_seconds)
+                    if ripe is not None:
+                        until = max(until, ripe - self._wall + CLOCK + QUIET)
+        return until
+
+    # -- taking note ----------------------------------------------------------------------------------------------------------------------
+
+    def record(self, entry: Entry, before: Object | None, after: Object | None, author: str) -> tuple[str, ...]:
+        """Take note of one entry; the world is already behind it. Returns what it is about beyond its resource."""
+        self.now = max(self.now, entry.at)
+        if entry.type not in OBJECT_TYPES:
+            if entry.type == "action":
+                self._action(entry)
+            return _NOTHING
+        subject = after or before
+        if entry.type == "added" and subject is not None and (stamp := subject.metadata.creation_timestamp):
+            self._wall = max(epoch(stamp) - self.now, self._wall if self._wall is not None else float("-inf"))
+        if author == CONTROLLER and self._works_from == float("inf"):
+            self._works_from = self.now
+        if isinstance(subject, Pod):
+            return self._pod(entry, before, after, author)  # type: ignore[arg-type]  # the world pairs like with like
+        if isinstance(subject, Node):
+            self._node(before, after)  # type: ignore[arg-type]
+        elif isinstance(subject, DaemonSet):
+            self._daemonset(entry, subject, author, gone=after is None)
+        elif isinstance(subject, ControllerRevision):
+            for revision in (before, after):
+                if revision is not None and (owner := revision.metadata.controller) is not None:
+                    watched = self.of(owner.uid)
+                    watched.revision_changed(self.now)
+                    self._touch(watched, author)
+        return _NOTHING
+
+    def _touch(self, watched: Watched, author: str) -> None:
+        watched.version += 1
+        watched.changed_at = self.now
+        if author != CONTROLLER:
+            watched.others_at = self.now
+        if watched.asleep:
+            watched.asleep = False
+            deadline = self.now + QUIET
+            heapq.heappush(self._due, (deadline, watched.uid))
+            self.next_due = min(self.next_due, deadline)
+
+    def _action(self, entry: Entry) -> None:
+        self.action_at = self.now
+        kind, _, name = str(entry.detail.get("target", "")).partition("/")
+        if kind != "components" or name not in _COMPONENTS:
+            return
+        if entry.detail.get("verb") in ("start", "resume"):
+            self._works_from = self.now + START
+            for watched in self.daemonsets.values():
+                watched.woken_at = self.now
+        else:
+            self._works_from = float("inf")
+
+    def _node(self, before: Node | None, after: Node | None) -> None:
+        if (
+            before is not None
+            and after is not None
+            and before.metadata.labels == after.metadata.labels
+            and before.spec.taints == after.spec.taints
+        ):
+            return
+        name = (after or before).metadata.name  # type: ignore[union-attr]
+        known = self._nodes.get(name)
+        if known is None:
+            known = self._nodes[name] = Recent(before, self.now)
+        known.set(after, self.now)
+        self.nodes_changed_at = self.now
+        for watched in self.daemonsets.values():
+            old = watched.eligible.get(name)
+            if after is None:
+                watched.eligible.pop(name, None)
+                if old is not None and (old.run or watched.on(name)):
+                    watched.silent_at = self.now
+                    self._touch(watched, "")
+                continue
+            new = watched.judge_node(after)
+            if new == old:
+                continue
+            if new.run:
+                watched.down.pop(name, None)
+                watched.refresh(name, self.now, by_controller=False)
+            self._react(watched, name, new)
+
+    def _react(self, watched: Watched, name: str, new: Eligibility) -> None:
+        """A node's eligibility changed. Since 1.33 only some such changes make the controller look at the DaemonSet."""
+        bound = any(pod.spec.node_name for pod in watched.on(name).values())
+        ds = watched.record
+        misscheduled = ds is not None and ds.status.number_misscheduled > 0
+        if (new.run and not bound) or (not new.stay and bound) or (bound and misscheduled):
+            watched.woken_at = self.now
+        else:
+            watched.silent_at = self.now
+        self._touch(watched, "")
+
+    def _daemonset(self, entry: Entry, ds: DaemonSet, author: str, *, gone: bool) -> None:
+        watched = self.of(ds.metadata.uid)
+        known = watched.specs
+        if gone:
+            watched.gone = True
+        if (gone or ds.metadata.deletion_timestamp is not None) and watched.doomed_at is None:
+            watched.doomed_at = self.now
+        if known is None or known.now.spec != ds.spec or known.now.metadata.generation != ds.metadata.generation:
+            if known is None:
+                watched.specs = Recent(ds, self.now)
+            else:
+                known.set(ds, self.now)
+            watched.document = entry.object
+            served = {name for name, found in watched.eligible.items() if found.run}
+            watched.judge_nodes()
+            for name in watched.desired():
+                if name not in served:
+                    watched.down.pop(name, None)
+                    watched.refresh(name, self.now, by_controller=False)
+            watched.revision_changed(self.now)
+        else:
+            if by_controller(author) is not False and known.now.status != ds.status:
+                # A sync ends with the status; what is written after that was decided after that.
+                watched.burst_from = None
+            known.now = ds
+        watched.woken_at = self.now
+        self._touch(watched, author)
+
+    def _pod(self, entry: Entry, before: Pod | None, after: Pod | None, author: str) -> tuple[str, ...]:
+        was, now = owner_uid(before), owner_uid(after)
+        self.subject = None
+        if not was and not now:
+            return _NOTHING
+        subject = after or before
+        assert subject is not None
+        key = (subject.metadata.namespace, subject.metadata.name)
+        acted = by_controller(author)
+        at_once = entry.type == "deleted" and before is not None and not before.terminating
+        if was and was != now and before is not None:
+            self._settle(self.of(was), key, before, None, author, acted=acted if at_once else False)
+        if not now or after is None:
+            watched = self.subject = self.of(was)
+            watched.woken_at = self.now
+            if at_once:
+                self._burst(watched, acted)
+                return "deletion", "removal"
+            return ("removal",) if entry.type == "deleted" else _NOTHING
+        watched = self.subject = self.of(now)
+        asked = before is not None and was == now and after.terminating and not before.terminating
+        self._settle(watched, key, before if was == now else None, after, author, acted=acted if asked else False)
+        watched.woken_at = self.now
+        if entry.type == "added" and before is None:
+            if acted is not False:
+                self._burst(watched, acted)
+                return ("creation",)
+            self.adopted[after.metadata.uid] = self.now
+        elif was != now and entry.type != "listed":
+            self.adopted[after.metadata.uid] = self.now
+        if asked:
+            self._burst(watched, acted)
+            return ("deletion",)
+        return _NOTHING
+
+    def _settle(
+        self, watched: Watched, key: tuple[str, str], before: Pod | None, after: Pod | None, author: str, *, acted: bool | None
+    ) -> None:
+        watched.put(key, before, after)
+        if before is not None and after is not None and before.status is not after.status and before.ready != after.ready:
+            watched.flipped[after.metadata.uid] = self.now
+        for node in {pod.target for pod in (before, after) if pod is not None}:
+            watched.refresh(node, self.now, by_controller=acted)
+        self._touch(watched, author)
+
+    def _burst(self, watched: Watched, acted: bool | None) -> None:
+        if acted is False:
+            return
+        if watched.burst_from is None or self.now - watched.wrote_at > LAG:
+            watched.burst_from = self.now
+        watched.wrote_at = self.now

@@ -1,0 +1,152 @@
+"""What is remembered of one DaemonSet: its nodes, its pods by node, its former specs, who did what last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from conformance.guarantees.recent import Recent
+from conformance.kube.records import DaemonSet, Node, Pod
+from conformance.model import revisions
+from conformance.model.availability import is_available
+from conformance.model.budgets import surges
+from conformance.model.eligibility import EXCLUDED, Eligibility, eligibility
+from conformance.trace.world import Key, World
+
+#: Seconds by which the controller may be behind the store: it acts on what its watches told it. Nothing that had changed within this
+#: time before a decision is held against it.
+LAG = 1.0
+#: Seconds by which a timestamp of one second's resolution, and the wall clock estimated from such, may be off.
+CLOCK = 1.5
+
+
+class Watched:
+    """One DaemonSet, by UID, from its first mention on. It outlives the object: pods may come and go after it."""
+
+    def __init__(self, uid: str, world: World) -> None:
+        self.uid = uid
+        self.world = world
+        self.specs: Recent[DaemonSet] | None = None
+        #: the raw DaemonSet that last brought a new template
+        self.document: msgspec.Raw = msgspec.Raw(b"null")
+        self.doomed_at: float | None = None
+        self.gone = False
+        self.pods: dict[str, dict[Key, Pod]] = {}
+        self.eligible: dict[str, Eligibility] = {}
+        self.hashes: Recent[str] = Recent("", 0.0)
+        #: node -> since when it has no ready pod that is not terminating, and whether the controller did that (None: nobody knows)
+        self.down: dict[str, tuple[float, bool | None]] = {}
+        #: pod UID -> when its readiness last changed
+        self.flipped: dict[str, float] = {}
+        #: number of the last change that concerns it, and when it was; when the last one was that the controller did not make itself
+        self.version = 0
+        self.changed_at = 0.0
+        self.others_at = 0.0
+        #: when something last changed that makes the controller look at it, and something that does not
+        self.woken_at = 0.0
+        self.silent_at = float("-inf")
+        self.asleep = True
+        self.burst_from: float | None = None
+        self.wrote_at = float("-inf")
+
+    # -- the DaemonSet itself -------------------------------------------------------------------------------------------------------------
+
+    @property
+    def record(self) -> DaemonSet | None:
+        """Its present or last known record."""
+        return self.specs.now if self.specs else None
+
+    @property
+    def alive(self) -> DaemonSet | None:
+        """Its record while it is there and nobody has asked for its deletion."""
+        return self.specs.now if self.specs and self.doomed_at is None else None
+
+    @property
+    def name(self) -> str:
+        """Its name for messages."""
+        return self.specs.now.metadata.name if self.specs else f"(uid {self.uid})"
+
+    def specs_within(self, since: float) -> Iterator[DaemonSet]:
+        """Its record now and all that were current at or after `since`."""
+        return self.specs.within(since) if self.specs else iter(())
+
+    def surged_within(self, since: float) -> bool:
+        """Whether its strategy was a surge at any time from `since` on."""
+        return any(surges(ds) for ds in self.specs_within(since))
+
+    def horizon(self, at: float) -> float:
+        """The oldest moment whose world the controller may have acted on in a write at `at`.
+
+        One sync decides first and then writes, up to 250 pods, at the pace its client's rate limit allows; so what matters is when the
+        present burst of writes began, not when this write came.
+        """
+        began = at if self.burst_from is None or at - self.wrote_at > LAG else min(at, self.burst_from)
+        return began - LAG
+
+    # -- nodes ----------------------------------------------------------------------------------------------------------------------------
+
+    def judge_node(self, node: Node) -> Eligibility:
+        """Work out (and remember) the node's eligibility."""
+        ds = self.record
+        found = eligibility(node, ds) if ds else EXCLUDED
+        self.eligible[node.metadata.name] = found
+        return found
+
+    def judge_nodes(self) -> None:
+        """Work out the eligibility of all nodes anew."""
+        self.eligible.clear()
+        for node in self.world.nodes.values():
+            self.judge_node(node)
+
+    def desired(self) -> list[str]:
+        """The nodes that should run a pod."""
+        return [name for name, found in self.eligible.items() if found.run]
+
+    # -- pods -----------------------------------------------------------------------------------------------------------------------------
+
+    def on(self, node: str) -> dict[Key, Pod]:
+        """Its pods on the node or aimed at it."""
+        return self.pods.get(node) or {}
+
+    def put(self, key: Key, before: Pod | None, after: Pod | None) -> None:
+        """Replace a pod by its newer self; None: not one of its pods."""
+        if before is not None:
+            node = before.target
+            there = self.pods.get(node)
+            if there is not None:
+                there.pop(key, None)
+                if not there:
+                    del self.pods[node]
+        if after is not None:
+            self.pods.setdefault(after.target, {})[key] = after
+
+    def refresh(self, node: str, at: float, *, by_controller: bool | None) -> None:
+        """Note whether the node has a ready pod that is not terminating."""
+        for pod in self.on(node).values():
+            if not pod.terminating and pod.ready:
+                self.down.pop(node, None)
+                return
+        self.down.setdefault(node, (at, by_controller))
+
+    def available_on(self, node: str, wall: float) -> bool:
+        """Whether the node has an available pod that is not terminating, at the wall time `wall`."""
+        ds = self.record
+        seconds = ds.spec.min_ready_seconds if ds else 0
+        return any(not pod.terminating and is_available(pod, seconds, wall) for pod in self.on(node).values())
+
+    def is_current(self, pod: Pod, since: float) -> bool | None:
+        """Whether the pod is of the current revision; None if that changed after `since`, or no current revision is known."""
+        answers = {pod.hash == current if current else None for current in self.hashes.within(since)}
+        return answers.pop() if len(answers) == 1 else None
+
+    def revision_changed(self, at: float) -> None:
+        """Find out which revision is current now."""
+        ds = self.record
+        if ds is None:
+            return
+        mine = self.world.revisions_of(ds)
+        found = revisions.current(mine, revisions.essence(revisions.template(self.document))) if mine else None
+        current = revisions.hash_of(found) if found else ""
+        if current != self.hashes.now:
+            self.hashes.set(current, at)

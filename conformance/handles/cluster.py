@@ -1,0 +1,157 @@
+"""The cluster as a scenario holds it: its own nodes, its own namespace, kubectl, and the faults the provider can bring about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from conformance.clusters.protocol import Behaviour, Cluster, Component, Node, Nodes
+from conformance.kube.kubectl import Kubectl, Result
+from conformance.kube.manifests import load, merge
+from conformance.kube.records import Pod
+from conformance.kube.resources import path
+from conformance.trace.conditions import When
+from conformance.handles.daemonset import Agent
+from conformance.trace.recorder import Recorder
+from conformance.trace.world import World
+
+
+class ScenarioCluster:
+    """One scenario's view of a cluster."""
+
+    def __init__(self, cluster: Cluster, nodes: Nodes, namespace: str, recorder: Recorder, kubectl: Path, manifests: Path) -> None:
+        self.nodes = nodes
+        self.namespace = namespace
+        self.api = cluster.api
+        self.facts = cluster.facts
+        self._cluster = cluster
+        self._recorder = recorder
+        self._kubectl = Kubectl(kubectl, cluster.facts.kubeconfig)
+        self._manifests = manifests
+
+    def manifest(self, name: str, *, namespace: str = "") -> dict[str, Any]:
+        """The first object of a file below manifests/, put into the scenario's namespace."""
+        loaded = load(self._manifests / name)[0]
+        return merge(loaded, {"metadata": {"namespace": namespace or self.namespace}})
+
+    def manifest_path(self, name: str) -> Path:
+        """Where a file below manifests/ is, for kubectl."""
+        return self._manifests / name
+
+    def apply(self, manifest: Mapping[str, Any]) -> Agent:
+        """Create a DaemonSet as given; an ApiError says why the API server refuses it."""
+        meta = manifest["metadata"]
+        self._recorder.action("create", f"daemonsets/{meta['name']}", {"namespace": meta["namespace"]})
+        created = self.api.create(path("daemonsets", meta["namespace"]), manifest)
+        return Agent(self.api, self._recorder, created)
+
+    def find(self, name: str) -> Agent:
+        """The handle of a DaemonSet that kubectl made."""
+        return Agent(self.api, self._recorder, self.api.get(path("daemonsets", self.namespace, name)))
+
+    def kubectl(self, *args: str, stdin: str = "", check: bool = True) -> Result:
+        """Run the real kubectl in the scenario's namespace; with check, an AssertionError shows what it printed if it fails."""
+        self._recorder.action("kubectl " + " ".join(args), self.namespace)
+        return self._kubectl.run("--namespace", self.namespace, *args, stdin=stdin, check=check)
+
+    def create_pod(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a bare pod in the scenario's namespace."""
+        self._recorder.action("create", f"pods/{manifest['metadata'].get('name', '')}")
+        return self.api.create(path("pods", self.namespace), manifest)
+
+    def patch_pod(self, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
+        """Apply a JSON merge patch to a pod."""
+        self._recorder.action("patch", f"pods/{name}", {"patch": dict(patch)})
+        return self.api.patch(path("pods", self.namespace, name), patch)
+
+    def delete_pod(self, name: str) -> None:
+        """Delete a pod with its own grace period."""
+        self._recorder.action("delete", f"pods/{name}")
+        self.api.delete(path("pods", self.namespace, name))
+
+    def fail_pod(self, name: str) -> None:
+        """Let a pod reach phase Failed, as a kubelet that evicts or rejects it would."""
+        self._cluster.fail_pod(self.namespace, name)
+
+    def finish_pod(self, name: str) -> None:
+        """Let a pod reach phase Succeeded."""
+        self._cluster.finish_pod(self.namespace, name)
+
+    def unready_pod(self, name: str) -> None:
+        """Let a running pod turn not Ready, and stay so."""
+        self._cluster.unready_pod(self.namespace, name)
+
+    def behave(self, *, ready_after: float = 0.0, never_ready: bool = False, terminate_after: float = 0.0) -> dict[str, Any]:
+        """A merge patch for a pod template whose pods start slowly, never become ready or terminate slowly (seconds)."""
+        return dict(self._cluster.behave(Behaviour(ready_after, never_ready, terminate_after)))
+
+    def bare_pod(self, name: str, node: Node, *, labels: Mapping[str, str]) -> dict[str, Any]:
+        """A pod nobody owns, put on a node by hand (spec.nodeName: the scheduler is not asked)."""
+        container = load(self._manifests / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+        spec = {"nodeName": node.name, "containers": [container], "terminationGracePeriodSeconds": 1}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": self.namespace, "labels": dict(labels)}, "spec": spec}
+
+    def image(self, image: str) -> dict[str, Any]:
+        """A merge patch for the template of manifests/agent.yaml that changes the image and nothing else."""
+        containers = load(self._manifests / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"]
+        return {"spec": {"containers": [{**container, "image": image} for container in containers]}}
+
+    # -- waiting for ----------------------------------------------------------------------------------------------------------------------
+
+    def event(self, reason: str, agent: Agent, *, times: int = 1) -> When:
+        """The DaemonSet (or one of its pods) has had at least so many Events of this reason."""
+
+        def count(world: World) -> int:
+            return sum(
+                event.count or 1
+                for event in world.events.values()
+                if event.reason == reason and agent.name in (event.involved_object.name, event.involved_object.name.rpartition("-")[0])
+            )
+
+        return When(
+            f"{agent.name} has {times} {reason} event(s)",
+            lambda world: count(world) >= times,
+            lambda world: f"{count(world)} of them",
+            f"kubectl --namespace {self.namespace} get events",
+        )
+
+    def no_event(self, reason: str, agent: Agent) -> When:
+        """Neither the DaemonSet nor one of its pods has an Event of this reason."""
+        some = self.event(reason, agent)
+        return When(f"{agent.name} has no {reason} event", lambda world: not some.predicate(world), some.seen, some.look)
+
+    def without_node(self, node: Node) -> When:
+        """The Node object is gone."""
+        return When(
+            f"nodes/{node.name} is gone", lambda world: node.name not in world.nodes, lambda _: "it is still there", f"kubectl get node {node.name}"
+        )
+
+    def pod_runs(self, name: str) -> When:
+        """The pod is Running and Ready."""
+        return self._pod(f"pods/{name} runs", name, lambda pod: pod is not None and pod.status.phase == "Running" and pod.ready)
+
+    def pod_absent(self, name: str) -> When:
+        """No pod of that name is there."""
+        return self._pod(f"pods/{name} is gone", name, lambda pod: pod is None)
+
+    def pod_unowned(self, name: str) -> When:
+        """The pod runs, is not being deleted, and no controller owns it."""
+        return self._pod(
+            f"pods/{name} runs without an owner",
+            name,
+            lambda pod: pod is not None and pod.metadata.controller is None and not pod.terminating and pod.status.phase == "Running",
+        )
+
+    def _pod(self, description: str, name: str, predicate: Callable[[Pod | None], bool]) -> When:
+        key = (self.namespace, name)
+
+        def seen(world: World) -> str:
+            pod = world.pods.get(key)
+            return "no such pod" if pod is None else f"{pod.status.phase}, owner {pod.metadata.controller}, deleted {pod.metadata.deletion_timestamp}"
+
+        return When(description, lambda world: predicate(world.pods.get(key)), seen, f"kubectl --namespace {self.namespace} get pod {name} --output yaml")
+
+    def component(self, name: str) -> Component:
+        """A component of the control plane, to stop, pause or kill."""
+        return self._cluster.component(name)

@@ -1,0 +1,119 @@
+"""Questions about what has been recorded so far: a scenario asks them when its waits are over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from conformance.kube.records import DaemonSet, Object, Pod
+from conformance.handles.daemonset import Agent
+from conformance.trace.entries import Entry
+from conformance.trace.recorder import Recorder
+from conformance.trace.world import World
+
+
+class Past:
+    """Looks back over a running record, in the store's order."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def steps(self) -> Iterator[tuple[Entry, Object | None, Object | None, World]]:
+        """Every entry so far with the object before and after it, and the world after it."""
+        world = World()
+        for entry in self._recorder.so_far():
+            yield entry, *world.apply(entry), world
+
+    def created(self, agent: Agent) -> list[dict[str, Any]]:
+        """Every pod of it as it was when it was created, raw."""
+        found = []
+        for entry, _, after, _ in self.steps():
+            if entry.type == "added" and isinstance(after, Pod) and after.metadata.controller is not None and after.metadata.controller.uid == agent.uid:
+                found.append(entry.raw())
+        return found
+
+    def last_pod(self, name: str) -> Pod:
+        """The last state of a pod before it was gone (or now)."""
+        states = [state for _, before, after, _ in self.steps() for state in (before, after) if isinstance(state, Pod) and state.metadata.name == name]
+        assert states, f"pods/{name} was never seen"
+        return states[-1]
+
+    def was_owned_by(self, name: str, agent: Agent) -> bool:
+        """Whether a pod of this name had the DaemonSet as its managing owner at any time."""
+        return any(
+            isinstance(after, Pod) and after.metadata.name == name and after.metadata.controller is not None and after.metadata.controller.uid == agent.uid
+            for _, _, after, _ in self.steps()
+        )
+
+    def revision_of(self, what: Callable[[Entry, Object | None, Object | None], bool]) -> list[int]:
+        """The resourceVersions at which something happened, in order."""
+        return [entry.rv or 0 for entry, before, after, _ in self.steps() if what(entry, before, after)]
+
+    def removal_of_pod(self, name: str) -> int:
+        """The resourceVersion at which a pod was gone."""
+        [rv] = self.revision_of(lambda entry, before, after: entry.type == "deleted" and isinstance(before, Pod) and before.metadata.name == name)
+        return rv
+
+    def creation_of_pod(self, uid: str) -> int:
+        """The resourceVersion at which a pod was created."""
+        [rv] = self.revision_of(lambda entry, before, after: entry.type == "added" and isinstance(after, Pod) and after.metadata.uid == uid)
+        return rv
+
+    def last_removal_of_pod(self, agent: Agent) -> int:
+        """The resourceVersion at which the last pod of it was gone."""
+        return self.revision_of(
+            lambda entry, before, after: entry.type == "deleted"
+            and isinstance(before, Pod)
+            and before.metadata.controller is not None
+            and before.metadata.controller.uid == agent.uid
+        )[-1]
+
+    def removal_of(self, agent: Agent) -> int:
+        """The resourceVersion at which the DaemonSet object was gone."""
+        [rv] = self.revision_of(
+            lambda entry, before, after: entry.type == "deleted" and isinstance(before, DaemonSet) and before.metadata.uid == agent.uid
+        )
+        return rv
+
+    def last_state(self, agent: Agent) -> DaemonSet:
+        """The last state of the DaemonSet before it was gone (or now)."""
+        states = [s for _, before, after, _ in self.steps() for s in (before, after) if isinstance(s, DaemonSet) and s.metadata.uid == agent.uid]
+        return states[-1]
+
+    def most_unavailable(self, agent: Agent) -> int:
+        """The most nodes without a ready pod that is not being deleted, at any one event since its first change of spec.
+
+        Counted over the nodes that had such a pod when the change came, from the objects alone: nothing of the status is believed.
+        """
+        return max(self._during_update(agent, lambda pods: not any(pod.ready and not pod.terminating for pod in pods)), default=0)
+
+    def most_surplus(self, agent: Agent) -> int:
+        """The most nodes with more than one pod that is not being deleted, at any one event since its first change of spec."""
+        return max(self._during_update(agent, lambda pods: sum(not pod.terminating for pod in pods) > 1), default=0)
+
+    def _during_update(self, agent: Agent, counts: Callable[[list[Pod]], bool]) -> Iterator[int]:
+        nodes: set[str] | None = None
+        for _, _, _, world in self.steps():
+            ds = world.by_uid.get(agent.uid)
+            if ds is None or ds.metadata.generation < 2:
+                continue
+            if nodes is None:
+                nodes = {pod.target for pod in world.pods_of(agent.uid) if pod.ready}
+            yield sum(counts(list(world.pods_on(agent.uid, node))) for node in nodes)
+
+    def ready_to_next_deletion(self, agent: Agent) -> list[float]:
+        """During an update: seconds between a new pod turning ready and the next deletion of an old one, by arrival."""
+        ready_at: float | None = None
+        waited: list[float] = []
+        for entry, before, after, world in self.steps():
+            ds = world.by_uid.get(agent.uid)
+            if ds is None or ds.metadata.generation < 2 or not isinstance(after, Pod) or after.metadata.controller is None:
+                continue
+            if after.metadata.controller.uid != agent.uid:
+                continue
+            was = before if isinstance(before, Pod) else None
+            if after.ready and not (was is not None and was.ready):
+                ready_at = entry.at
+            if after.terminating and not (was is not None and was.terminating) and ready_at is not None:
+                waited.append(entry.at - ready_at)
+        return waited

@@ -1,0 +1,53 @@
+"""The trace as a scenario sees it: wait for outcomes, hold a window open, state a number, look back."""
+
+from __future__ import annotations
+
+from conformance.kube.records import ControllerRevision
+from conformance.trace.conditions import When
+from conformance.handles.daemonset import Agent
+from conformance.handles.past import Past
+from conformance.trace.conditions import Condition
+from conformance.trace.recorder import Recorder
+
+
+class Trace:
+    """The running record of one scenario. Times are seconds on an ordinary machine; `--time-scale` stretches them."""
+
+    def __init__(self, recorder: Recorder, scale: float) -> None:
+        self.recorder = recorder
+        self.scale = scale
+        self.past = Past(recorder)
+
+    def until(self, *conditions: Condition, within: float = 60.0) -> None:
+        """Wait, event by event, until all conditions hold at once.
+
+        Raises WaitExpired after `within` seconds: what was expected, what was last seen, the events in between, how to look.
+        """
+        self.recorder.until(*conditions, within=within, scale=self.scale)
+
+    def stays(self, *conditions: Condition, seconds: float) -> None:
+        """Hold a window open in which the conditions must hold at every event; a claim that says "never" is judged inside such a window."""
+        self.recorder.stays(*conditions, seconds=seconds)
+
+    def expect_creations(self, agent: Agent, count: int) -> None:
+        """State how many pods the controller creates for this DaemonSet in the whole scenario; judged when it ends."""
+        self.recorder.expect({"name": agent.name, "uid": agent.uid, "creations": count})
+
+    def revisions(self, agent: Agent) -> list[ControllerRevision]:
+        """The ControllerRevisions that it owns, as last seen, oldest number first."""
+        with self.recorder.lock:
+            return self.recorder.live.revisions_of(agent.now())
+
+    def has_revisions(self, agent: Agent, *numbers: int) -> When:
+        """The ControllerRevisions that it owns have exactly these numbers."""
+
+        def found(world: object) -> list[int]:
+            records = self.recorder.live.revisions.values()
+            return sorted(r.revision for r in records if r.metadata.controller is not None and r.metadata.controller.uid == agent.uid)
+
+        return When(
+            f"{agent.name} has revisions {list(numbers)}",
+            lambda world: found(world) == list(numbers),
+            lambda world: f"revisions {found(world)}",
+            f"kubectl --namespace {agent.namespace} get controllerrevisions",
+        )

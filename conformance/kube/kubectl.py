@@ -1,0 +1,90 @@
+"""The real kubectl, run as a user would, but with a home of its own.
+
+No kubeconfig, cache or preference of the user is read or written.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+
+from conformance.errors import ConformanceError, ToolMissing
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one call did: the arguments, the exit code, and what it wrote."""
+
+    args: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the exit code is 0."""
+        return self.code == 0
+
+
+class KubectlError(ConformanceError):
+    """kubectl ended with an exit code other than 0; `result` holds what it wrote."""
+
+    def __init__(self, result: Result) -> None:
+        said = (result.err or result.out).strip() or "it wrote nothing"
+        super().__init__(f"`kubectl {shlex.join(result.args)}` ended with exit code {result.code}: {said}")
+        self.result = result
+
+
+class Kubectl:
+    """kubectl against one cluster."""
+
+    def __init__(self, binary: Path, kubeconfig: Path, *, context: str | None = None) -> None:
+        self.binary = Path(binary)
+        self.kubeconfig = Path(kubeconfig)
+        self.context = context
+        self._home = tempfile.mkdtemp(prefix="conformance-kubectl-")
+        self._finalizer = weakref.finalize(self, shutil.rmtree, self._home, ignore_errors=True)
+
+    def run(self, *args: str, stdin: str = "", check: bool = True, timeout: float = 120.0) -> Result:
+        """Run `kubectl ARGS`. KubectlError on a failure, unless `check` is off; `timeout` is seconds."""
+        context = ["--context", self.context] if self.context else []
+        try:
+            done = subprocess.run(
+                [str(self.binary), *context, *args],
+                input=stdin,
+                capture_output=True,
+                text=True,
+                env=self._environment(),
+                timeout=timeout,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise ToolMissing(f"kubectl is not at {self.binary}; build it, or point the suite at another one") from error
+        except subprocess.TimeoutExpired as error:
+            raise ConformanceError(
+                f"`kubectl {shlex.join(args)}` did not end within {timeout:g} s; look whether the API server answers, or allow it more time"
+            ) from error
+        result = Result(args, done.returncode, done.stdout, done.stderr)
+        if check and not result.ok:
+            raise KubectlError(result)
+        return result
+
+    def close(self) -> None:
+        """Remove the home that was made for it."""
+        self._finalizer()
+
+    def _environment(self) -> dict[str, str]:
+        # PATH stays: credential plugins named in a kubeconfig are looked up there.
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": self._home,
+            "KUBECONFIG": str(self.kubeconfig),
+            "KUBERC": "off",
+            "LC_ALL": "C.UTF-8",
+        }

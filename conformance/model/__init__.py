@@ -1,0 +1,1 @@
+"""What should be true: eligibility, tolerations, budgets, availability, revisions, status. Pure functions over narrow records."""

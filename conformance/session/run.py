@@ -1,0 +1,125 @@
+"""The life of one scenario: a namespace and nodes of its own, a recorder around it, a judge at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import conformance
+from conformance.clusters.protocol import Cluster
+from conformance.errors import ApiError, ConformanceError
+from conformance.guarantees.judge import Judge, Tally, judge_trace
+from conformance.guarantees.promise import REGISTRY
+from conformance.kube.resources import path
+from conformance.handles.cluster import ScenarioCluster
+from conformance.handles.trace import Trace
+from conformance.session.settings import Settings
+from conformance.trace.entries import Header
+from conformance.trace.recorder import Recorder, Recording
+
+
+class PromiseBroken(ConformanceError, AssertionError):
+    """A guarantee was violated while the scenario ran."""
+
+
+class ScenarioRun:
+    """One scenario on one cluster, from its namespace to its verdicts."""
+
+    def __init__(self, cluster: Cluster, settings: Settings, kubectl: Path, manifests: Path, *, id: str, node_id: str, claims: list[str]) -> None:  # noqa: A002
+        self.host = cluster
+        self.namespace = f"{id.lower()}-{secrets.token_hex(3)}"
+        self._kubectl = kubectl
+        self._manifests = manifests
+        facts = cluster.facts
+        self.header = Header(
+            format=1,
+            scenario=id,
+            node_id=node_id,
+            kubernetes=facts.kubernetes,
+            cluster=facts.provider,
+            capabilities=sorted(facts.capabilities),
+            claims=claims,
+            started=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+            audited=facts.audit_log is not None,
+            suite=conformance.__version__,
+        )
+        self.judge = Judge(audited=self.header.audited)
+        stem = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in node_id.rpartition("/")[2].replace("::", "-"))
+        self.file = settings.report / "traces" / f"{stem}.jsonl"
+        self.recorder = Recorder(
+            cluster.api,
+            self.header,
+            self.file,
+            audit_log=facts.audit_log,
+            namespaces=(self.namespace,),
+            on_entry=self.judge.see,
+            alive=cluster.check,
+        )
+        self.trace = Trace(self.recorder, settings.time_scale)
+        self._stack = contextlib.ExitStack()
+        self.recording: Recording | None = None
+        self.tallies: list[Tally] = []
+
+    def begin(self) -> ScenarioCluster:
+        """Make the namespace, start recording, hand out the cluster."""
+        api = self.host.api
+        api.create(path("namespaces"), {"metadata": {"name": self.namespace, "labels": {"app.kubernetes.io/managed-by": "daemonset-conformance"}}})
+        self._stack.callback(self._remove_namespace)
+        self.recorder.start()
+        self._stack.callback(self.finish)
+        self.host.journal = self._journal
+        nodes = self._stack.enter_context(self.host.nodes())
+        self._stack.callback(self._remove_workloads)
+        return ScenarioCluster(self.host, nodes, self.namespace, self.recorder, self._kubectl, self._manifests)
+
+    def finish(self) -> list[Tally]:
+        """Stop recording and judge; calling it again changes nothing."""
+        if self.recording is None:
+            self.recording = self.recorder.stop()
+            if self.recording.late:
+                self.tallies = judge_trace(self.recording.header, self.recording.entries)
+            else:
+                self.tallies = self.judge.finish()
+        return self.tallies
+
+    def verdict(self) -> None:
+        """Raise PromiseBroken if any guarantee was violated; the message quotes the promise and shows where."""
+        broken = [tally for tally in self.finish() if tally.violated]
+        if not broken:
+            return
+        lines = []
+        for tally in broken:
+            promise = REGISTRY[tally.id]
+            lines.append(f'{tally.id} was violated {tally.violated} time(s): "{promise.promise}" ({promise.source})')
+            lines += [f"  at {violation.at:.3f} s, entry {violation.seq}: {violation.message}" for violation in tally.violations[:5]]
+        lines.append(f"Judge it again: python -m conformance judge {self.file}")
+        raise PromiseBroken("\n".join(lines))
+
+    def end(self, *, clean: bool = True) -> None:
+        """Give back everything the scenario had; with clean=False the cluster is left as it is, for somebody to look at."""
+        self.finish()
+        if clean:
+            self._stack.close()
+        else:
+            self._stack.pop_all()
+
+    def _journal(self, verb: str, target: str, detail: Mapping[str, Any]) -> None:
+        if self.recording is None:
+            self.recorder.action(verb, target, detail)
+
+    def _remove_workloads(self) -> None:
+        """Before the nodes go: DaemonSets first, or they would make new pods; pods without grace, nobody is left to wait for."""
+        self.finish()
+        for namespace in {self.namespace}:
+            for resource in ("daemonsets", "deployments", "replicasets", "pods", "controllerrevisions"):
+                body = {"gracePeriodSeconds": 0} if resource == "pods" else {"propagationPolicy": "Background"}
+                with contextlib.suppress(ApiError):
+                    self.host.api.delete(path(resource, namespace), body)
+
+    def _remove_namespace(self) -> None:
+        with contextlib.suppress(ApiError):
+            self.host.api.delete(path("namespaces", name=self.namespace))

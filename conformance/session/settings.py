@@ -1,0 +1,53 @@
+"""What the user asked for on the command line, checked once and in one place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from conformance.components.overrides import parse_override
+from conformance.components.versions import DEFAULT, Minor, resolve
+from conformance.errors import UsageError
+
+Keep = Literal["never", "on-failure", "always"]
+CLUSTERS = ("embedded",)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of a run. `time_scale` multiplies every limit of a wait."""
+
+    cluster: str
+    minor: Minor
+    overrides: dict[str, Path]
+    report: Path
+    keep: Keep
+    time_scale: float
+
+
+def parse(cluster: str, kubernetes: str | None, components: list[str], report: str, keep: str, time_scale: str) -> Settings:
+    """Check the options; raises UsageError with one paragraph that names the fix."""
+    if cluster not in CLUSTERS:
+        raise UsageError(f"--cluster {cluster}: no such kind of cluster. Known: {', '.join(CLUSTERS)}.")
+    if keep not in get_args(Keep):
+        raise UsageError(f"--keep {keep}: use {', '.join(get_args(Keep))}.")
+    try:
+        scale = float(time_scale)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < 1000:
+        raise UsageError(f"--time-scale {time_scale}: give a positive number; 2 doubles every limit of a wait.")
+    overrides = dict(parse_override(text) for text in components)
+    return Settings(cluster, resolve(kubernetes or os.environ.get("CONFORMANCE_KUBERNETES") or DEFAULT), overrides, Path(report), cast(Keep, keep), scale)
+
+
+def runs_folder() -> Path:
+    """Where running clusters keep their files: short, because a unix socket's path holds 107 bytes, and of this user alone."""
+    base = Path(os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - made 0700 below
+    folder = base / f"dsc-{os.getuid()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
+        raise UsageError(f"{folder} is not private to this user; remove it, or point TMPDIR at a folder that only you can write.")
+    return folder

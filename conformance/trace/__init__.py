@@ -1,0 +1,1 @@
+"""The record of everything that was seen and done: recorder, entries, store, world."""

@@ -1,0 +1,383 @@
+"""Record everything that happens to a scenario's objects, and let the scenario wait for it.
+
+five watches ─┐                    ┌─▶ live world ─▶ waits            (order of arrival, at once)
+scenario ─────┼─▶ queue ─▶ thread ─┤
+audit log ────┘                    └─▶ sorted ─▶ on_entry, trace file (order of the store, a moment later)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from conformance.errors import WaitExpired
+from conformance.kube.api import Api
+from conformance.kube.watch import Change, Watch
+from conformance.trace import waits
+from conformance.trace.attribution import Attribution
+from conformance.trace.audit import AuditLog
+from conformance.trace.conditions import Condition
+from conformance.trace.entries import Entry, EntryType, Header
+from conformance.trace.sequence import WINDOW, Sequencer
+from conformance.trace.store import Writer, write
+from conformance.trace.waits import Happening, Wait
+from conformance.trace.world import World
+
+RESOURCES = ("nodes", "daemonsets", "pods", "controllerrevisions", "events")
+_CLUSTER_WIDE = frozenset({"nodes"})
+_LIST_LIMIT = 120.0
+#: How often a wait looks at the clock: for conditions on elapsed time, and for components that died.
+_TICK = 1.0
+#: How long the end waits for the audit log's last lines, and how often it looks (seconds).
+_AUDIT_LIMIT = 1.0
+_AUDIT_STEP = 0.02
+_HISTORY = 5000
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What a recorder leaves behind. `entries` is completely sorted.
+
+    `late` counts entries that `on_entry` got too late to be in order (0: it saw exactly `entries`); `delays` are the seconds from
+    arrival to `on_entry`.
+    """
+
+    header: Header
+    entries: list[Entry]
+    file: Path
+    late: int = 0
+    delays: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Remark:
+    at: float
+    type: EntryType
+    detail: dict[str, Any]
+
+
+class _Stop:
+    pass
+
+
+class Recorder:
+    """The recorder of one scenario. `live` is the world in order of arrival; read it under `lock`."""
+
+    def __init__(
+        self,
+        api: Api,
+        header: Header,
+        file: Path,
+        *,
+        audit_log: Path | None,
+        namespaces: tuple[str, ...] = (),
+        on_entry: Callable[[Entry], object] | None = None,
+        alive: Callable[[], None] | None = None,
+        window: float = WINDOW,
+    ) -> None:
+        self.live = World()
+        self.lock = threading.RLock()
+        self._changed = threading.Condition(self.lock)
+        self._api = api
+        self._header = header
+        self._file = file
+        self._on_entry = on_entry
+        self._alive = alive
+        self._queue: queue.SimpleQueue[Change | _Remark | _Stop] = queue.SimpleQueue()
+        self._order = Sequencer(window)
+        self._audit = AuditLog(audit_log) if audit_log is not None else None
+        self._attribution = Attribution([name for name in RESOURCES if name != "events"], namespaces)
+        self._watches = [
+            Watch(api, resource, self._queue.put, namespace=namespace, skip_noops=resource == "nodes")
+            for resource in RESOURCES
+            for namespace in ((namespaces or ("",)) if resource not in _CLUSTER_WIDE else ("",))
+        ]
+        self._unsynced = len(self._watches)
+        self._begin = time.monotonic()
+        self._delays: list[float] = []
+        self._history: deque[Happening] = deque(maxlen=_HISTORY)
+        self._waits: list[Wait] = []
+        self._told = 0.0
+        self._seen: set[int] = set()
+        self._released_rv = 0
+        self._crash: Exception | None = None
+        self._writer: Writer | None = None
+        self._recording: Recording | None = None
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to record; returns when all five resources have been listed. Raises what kept them from it."""
+        self._begin = time.monotonic()
+        self._writer = Writer(self._file, self._header)
+        self._thread.start()
+        for watch in self._watches:
+            watch.start()
+        try:
+            deadline = time.monotonic() + _LIST_LIMIT
+            for watch in self._watches:
+                watch.wait_listed(max(0.0, deadline - time.monotonic()))
+            with self._changed:
+                self._changed.wait_for(lambda: self._unsynced == 0 or self._crash is not None)
+            self._raise_crash()
+        except BaseException:
+            self._end_threads()
+            self._writer.discard()
+            raise
+
+    def stop(self) -> Recording:
+        """End the recording and write the trace file; calling it again returns the same recording."""
+        if self._recording is not None:
+            return self._recording
+        self._await_authors()
+        for watch in self._watches:
+            watch.stop()
+        self._queue.put(_Remark(time.monotonic(), "end", {}))
+        self._end_threads()
+        assert self._writer is not None, "a recorder that was never started cannot be stopped"
+        entries = self._order.entries()
+        if self._order.late or self._crash is not None:
+            self._writer.discard()
+            write(self._file, self._header, entries)
+        else:
+            self._writer.finish()
+        self._recording = Recording(self._header, entries, self._file, self._order.late, self._delays)
+        self._raise_crash()
+        return self._recording
+
+    def _end_threads(self) -> None:
+        for watch in self._watches:
+            watch.stop()
+        self._queue.put(_Stop())
+        self._thread.join()
+        if self._audit is not None:
+            self._audit.close()
+
+    def so_far(self) -> list[Entry]:
+        """Everything that has arrived until now, in the store's order."""
+        with self.lock:
+            return self._order.entries()
+
+    # -- what the scenario says --------------------------------------------------------------------------------------
+
+    def action(self, verb: str, target: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Record something that the scenario does, or has done."""
+        self._remark("action", {"verb": verb, "target": target, **(detail or {})})
+
+    def expect(self, detail: Mapping[str, Any]) -> None:
+        """Record a number that the scenario expects; judged at the end."""
+        self._remark("expect", dict(detail))
+
+    def note(self, text: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Record something worth showing."""
+        self._remark("note", {"text": text, **(detail or {})})
+
+    def _remark(self, kind: EntryType, detail: dict[str, Any]) -> None:
+        self._queue.put(_Remark(time.monotonic(), kind, detail))
+
+    # -- waiting -----------------------------------------------------------------------------------------------------
+
+    def until(self, *conditions: Condition, within: float = 30.0, scale: float = 1.0, since: int | None = None) -> None:
+        """Wait until all conditions hold at the same time.
+
+        With `since`, the resourceVersion of a write of the scenario, not before that write (or a later one) has been seen here.
+        Raises WaitExpired after `within` times `scale` seconds, with what was expected, what was last seen and what came in between.
+        """
+        limit = within * scale
+        wait = Wait(conditions, since=since)
+        self.note("wait begins", {"for": wait.text, "within": limit})
+        begin = time.monotonic()
+        with self._watched(wait):
+            self._sit(wait, begin + limit)
+            if wait.over and wait.error is None:
+                self.note("wait ends", {"for": wait.text, "after": round(time.monotonic() - begin, 3)})
+                return
+            if wait.error is not None:
+                raise wait.error
+            message = waits.expired(
+                wait,
+                self.live,
+                self._between(),
+                limit=limit,
+                caught_up=self._caught_up(since),
+                kubeconfig=self._api.kubeconfig,
+            )
+        self.note("wait expired", {"for": wait.text, "within": limit})
+        raise WaitExpired(message)
+
+    def stays(self, *conditions: Condition, seconds: float, scale: float = 1.0) -> None:
+        """Hold a window of `seconds` times `scale` open, at every event of which all conditions must hold; WaitExpired if one does not."""
+        length = seconds * scale
+        wait = Wait(conditions, stays=True)
+        self.note("window begins", {"for": wait.text, "seconds": length})
+        begin = time.monotonic()
+        with self._watched(wait):
+            self._sit(wait, begin + length)
+            after = time.monotonic() - begin
+            if not wait.over:
+                self.note("window ends", {"for": wait.text, "seconds": length})
+                return
+            if wait.error is not None:
+                raise wait.error
+            message = waits.broken(wait, self._between(), after=after, seconds=length, kubeconfig=self._api.kubeconfig)
+        self.note("window broken", {"for": wait.text, "after": round(after, 3)})
+        raise WaitExpired(message)
+
+    @contextlib.contextmanager
+    def _watched(self, wait: Wait) -> Iterator[None]:
+        with self.lock:
+            self._waits.append(wait)
+            try:
+                yield
+            finally:
+                self._waits.remove(wait)
+                self._told = time.monotonic() - self._begin
+
+    def _sit(self, wait: Wait, deadline: float) -> None:
+        """Sleep until the wait is over or its time is; the lock is held by the caller, and given away meanwhile."""
+        self._look(wait)
+        checked = time.monotonic()
+        while not wait.over and (now := time.monotonic()) < deadline:
+            self._raise_crash()
+            if self._alive is not None and now - checked >= _TICK:
+                self.lock.release()
+                try:
+                    self._alive()
+                finally:
+                    self.lock.acquire()
+                checked = time.monotonic()
+            self._changed.wait(max(0.0, min(deadline - now, _TICK)))
+            self._look(wait)
+
+    def _look(self, wait: Wait) -> None:
+        if self._caught_up(wait.since):
+            wait.look(self.live)
+
+    def _caught_up(self, since: int | None) -> bool:
+        # Its own change was seen, or the store is known to have gone on: by more than the streams were ever out of step.
+        return since is None or since in self._seen or self._released_rv >= since
+
+    def _between(self) -> list[Happening]:
+        # From where the wait before this one ended: what the scenario did since then is the first cause to think of.
+        return [happening for happening in self._history if happening.entry.at >= self._told]
+
+    def _raise_crash(self) -> None:
+        if self._crash is not None:
+            raise self._crash
+        for watch in self._watches:
+            if watch.failure is not None:
+                raise watch.failure
+
+    # -- the thread --------------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._loop()
+        except Exception as error:
+            with self._changed:
+                self._crash = error
+                self._changed.notify_all()
+
+    def _loop(self) -> None:
+        stopping = False
+        while not stopping:
+            due = None if self._unsynced else self._order.next_due()
+            timeout = None if due is None else max(0.0, due - time.monotonic())
+            try:
+                item = self._queue.get(timeout=timeout)
+            except queue.Empty:
+                pass
+            else:
+                with self._changed:
+                    stopping = self._take(item)
+                    # All that is there: live must not wait for the judge.
+                    while not stopping and not self._queue.empty():
+                        stopping = self._take(self._queue.get())
+                    self._changed.notify_all()
+            self._read_audit()
+            self._release(None if stopping else time.monotonic())
+
+    def _take(self, item: Change | _Remark | _Stop) -> bool:
+        if isinstance(item, _Stop):
+            return True
+        if isinstance(item, _Remark):
+            self._arrive(Entry(0, item.at - self._begin, item.type, detail=item.detail), item.at)
+        elif item.type == "synced":
+            self._unsynced -= 1
+            if item.rv is not None:
+                self._attribution.listed(item.resource, item.rv)
+        elif item.type == "seen":
+            if item.rv is not None:
+                self._seen.add(item.rv)
+        else:
+            # Events may live in another etcd: their versions say nothing about the others'.
+            rv = None if item.resource == "events" else item.rv
+            at = item.at - self._begin
+            self._arrive(Entry(0, at, item.type, item.resource, rv, msgspec.Raw(item.object), item.detail), item.at)
+        return False
+
+    def _arrive(self, entry: Entry, at: float) -> None:
+        entry = self._order.arrive(entry, at)
+        before, after = self.live.apply(entry)
+        if entry.rv is not None and entry.type != "gap":
+            self._seen.add(entry.rv)
+        self._history.append(Happening(entry, before, after))
+        if self._audit is not None:
+            for placed in self._attribution.change(entry, before, after):
+                self._arrive_write(placed)
+        for wait in self._waits:
+            self._look(wait)
+
+    def _read_audit(self) -> None:
+        if self._audit is None:
+            return
+        with self.lock:
+            for written in self._audit.read():
+                for placed in self._attribution.write(written):
+                    self._arrive_write(placed)
+
+    def _arrive_write(self, placed: Any) -> None:
+        at = time.monotonic()
+        self._order.arrive(Entry(0, at - self._begin, "write", placed.resource, placed.rv, detail=placed.detail()), at)
+
+    def _release(self, now: float | None) -> None:
+        if self._unsynced and now is not None:
+            return
+        assert self._writer is not None
+        moved = False
+        with self.lock:
+            released = self._order.release(now)
+        if not released:
+            return
+        for at, entry in released:
+            self._writer.append(entry)
+            if self._on_entry is not None and self._crash is None:
+                self._on_entry(entry)
+            self._delays.append(time.monotonic() - at)
+            if entry.rv is not None and entry.rv > self._released_rv and entry.type != "gap":
+                self._released_rv, moved = entry.rv, True
+        self._writer.flush()
+        if moved and self._waits:
+            with self._changed:
+                self._changed.notify_all()
+
+    def _await_authors(self) -> None:
+        """Give the audit log until it explains what was seen last: its line comes after the answer, the change may come before both."""
+        if self._audit is None or not self._thread.is_alive():
+            return
+        deadline = time.monotonic() + _AUDIT_LIMIT
+        recent = deadline - 2 * _AUDIT_LIMIT - self._begin
+        with self._changed:
+            while time.monotonic() < deadline and self._attribution.unexplained(recent):
+                self._changed.wait(_AUDIT_STEP)
+                self._read_audit()

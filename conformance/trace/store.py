@@ -1,0 +1,150 @@
+"""Trace files: one JSON document a line. The header, the entries in their order, and a last line that counts them.
+
+The last line is what tells a whole trace from one whose writer was killed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from conformance.errors import TraceError
+from conformance.trace.entries import Entry, Header
+
+FORMAT = 1
+
+_ENCODER = msgspec.json.Encoder()
+_HEADER = msgspec.json.Decoder(Header)
+_ENTRY = msgspec.json.Decoder(Entry)
+
+
+class _End(msgspec.Struct, forbid_unknown_fields=True):
+    entries: int
+
+
+_END = msgspec.json.Decoder(_End)
+_END_START = b'{"entries":'
+
+
+class Writer:
+    """A trace file in the making: `FILE.partial` grows with the run, and becomes FILE when the trace is complete."""
+
+    def __init__(self, file: Path, header: Header) -> None:
+        self.file = file
+        self.partial = partial_of(file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._count = 0
+        self._out: BinaryIO = self.partial.open("wb")
+        self._out.write(_ENCODER.encode(header) + b"\n")
+
+    def append(self, entry: Entry) -> None:
+        """Add the next entry."""
+        self._out.write(_ENCODER.encode(entry) + b"\n")
+        self._count += 1
+
+    def flush(self) -> None:
+        """Hand everything to the operating system, so that it outlives this process."""
+        self._out.flush()
+
+    def finish(self) -> None:
+        """Complete the trace and give it its name."""
+        self._out.write(_ENCODER.encode(_End(self._count)) + b"\n")
+        self._out.close()
+        self.partial.replace(self.file)
+
+    def discard(self) -> None:
+        """Close and remove what was written so far."""
+        self._out.close()
+        self.partial.unlink(missing_ok=True)
+
+
+def partial_of(file: Path) -> Path:
+    """Where the trace is kept while its run lasts."""
+    return file.with_name(file.name + ".partial")
+
+
+def write(file: Path, header: Header, entries: Iterable[Entry]) -> None:
+    """Write a whole trace; the file is there completely or not at all."""
+    writer = Writer(file, header)
+    try:
+        for entry in entries:
+            writer.append(entry)
+    except BaseException:
+        writer.discard()
+        raise
+    writer.finish()
+
+
+def read(file: Path) -> tuple[Header, Iterator[Entry]]:
+    """The header and the entries of a trace file.
+
+    The iterator raises TraceError where the file stops being a trace; what it yielded until then is good.
+    """
+    try:
+        lines = file.open("rb")
+    except OSError as error:
+        raise TraceError(f"the trace {file} cannot be opened ({os.strerror(error.errno or 0)}); check its path") from error
+    try:
+        header = _header(file, lines.readline())
+    except BaseException:
+        lines.close()
+        raise
+    return header, _entries(file, lines)
+
+
+def _header(file: Path, line: bytes) -> Header:
+    try:
+        header = _HEADER.decode(line)
+    except msgspec.DecodeError as error:
+        raise TraceError(
+            f"{file}, line 1, is not the header of a trace ({error}); no entry could be read. "
+            "Give a file that a run wrote below its report folder, or run the scenario again"
+        ) from error
+    if header.format != FORMAT:
+        raise TraceError(
+            f"{file} is a trace of format {header.format}, and this version reads format {FORMAT}; "
+            "read it with the version that wrote it, or run the scenario again"
+        )
+    return header
+
+
+def _entries(file: Path, lines: BinaryIO) -> Iterator[Entry]:
+    count = 0
+    decode = _ENTRY.decode
+    with lines:
+        for line in lines:
+            if line.startswith(_END_START):
+                _check_end(file, line, count)
+                if lines.read(1):
+                    raise _damaged(file, count, "there is more after the last line")
+                return
+            try:
+                entry = decode(line)
+            except msgspec.DecodeError as error:
+                raise _damaged(file, count, str(error)) from error
+            yield entry
+            count += 1
+    raise TraceError(
+        f"{file} ends at line {count + 1} without the line that counts its entries: its run was killed, or the file was cut. "
+        f"{count} entries could be read; use them with care, or run the scenario again"
+    )
+
+
+def _check_end(file: Path, line: bytes, count: int) -> None:
+    try:
+        end = _END.decode(line)
+    except msgspec.DecodeError as error:
+        raise _damaged(file, count, str(error)) from error
+    if end.entries != count:
+        raise _damaged(file, count, f"it counts {end.entries} entries, and {count} are there")
+
+
+def _damaged(file: Path, count: int, why: str) -> TraceError:
+    return TraceError(
+        f"{file}, line {count + 2}, is damaged ({why}). {count} entries could be read before it; "
+        "fetch the file again, or run the scenario again"
+    )

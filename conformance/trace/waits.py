@@ -1,0 +1,109 @@
+"""Waiting for outcomes, and holding a window open: looked at after every event, never on a timer alone.
+
+A wait is looked at by the thread that applies the entries, so that a state which lasts for one event only is seen too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from conformance.kube.records import Object
+from conformance.trace import summary
+from conformance.trace.conditions import Condition, describe
+from conformance.trace.entries import Entry
+from conformance.trace.world import World
+
+#: How many of the entries in between are shown.
+SHOWN = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """An entry as it arrived, with the object before and after it."""
+
+    entry: Entry
+    before: Object | None
+    after: Object | None
+
+    @property
+    def worth_telling(self) -> bool:
+        """Whether a reader who looks for a reason wants to see it: heartbeats and the bookkeeping of waits are left out."""
+        if self.entry.type in ("action", "gap", "deleted"):
+            return True
+        return self.entry.type in ("added", "modified") and summary.summarise(self.before, self.after) != ""
+
+
+@dataclass
+class Wait:
+    """One wait. `stays` turns it round: over as soon as a condition no longer holds."""
+
+    conditions: Sequence[Condition]
+    stays: bool = False
+    since: int | None = None
+    over: bool = False
+    error: Exception | None = None
+    breach: list[str] = field(default_factory=list)
+
+    def look(self, world: World) -> None:
+        """Look at the world, once; a condition that raises ends the wait with its error."""
+        if self.over:
+            return
+        try:
+            if self.stays:
+                if not all(condition.holds(world) for condition in self.conditions):
+                    # Described now: the world may have moved on when the waiting thread gets to tell.
+                    self.breach = describe(self.conditions, world)
+                    self.over = True
+            else:
+                self.over = all(condition.holds(world) for condition in self.conditions)
+        except Exception as error:
+            self.error, self.over = error, True
+
+    @property
+    def text(self) -> str:
+        """What it is about, in one line."""
+        return " and ".join(condition.description for condition in self.conditions)
+
+
+def expired(wait: Wait, world: World, between: Sequence[Happening], *, limit: float, caught_up: bool, kubeconfig: str = "") -> str:
+    """Why a wait that ran out was in vain."""
+    lines = [f"waited {limit:g} s, and this did not come about:", *describe(wait.conditions, world)]
+    if not caught_up:
+        lines.append(
+            f"  The write it follows (resourceVersion {wait.since}) was never seen; the trace had reached {world.rv}. "
+            "Look whether the API server still serves watches."
+        )
+    return "\n".join([*lines, *_between(between), *_look(wait.conditions, kubeconfig)])
+
+
+def broken(wait: Wait, between: Sequence[Happening], *, after: float, seconds: float, kubeconfig: str = "") -> str:
+    """Why a window was left before it ended."""
+    return "\n".join(
+        [
+            f"this had to stay so for {seconds:g} s, and ended after {after:.3f} s:",
+            *wait.breach,
+            *_between(between),
+            *_look(wait.conditions, kubeconfig),
+        ]
+    )
+
+
+def _between(between: Sequence[Happening]) -> list[str]:
+    told = [happening for happening in between if happening.worth_telling]
+    if not told:
+        return ["nothing that is watched changed in between"]
+    shown = told[-SHOWN:]
+    head = f"the last {len(shown)} of {len(told)} changes in between" if len(told) > len(shown) else "in between"
+    return [
+        f"{head} (seconds of the trace):",
+        *("  " + summary.line(happening.entry, happening.before, happening.after) for happening in shown),
+    ]
+
+
+def _look(conditions: Sequence[Condition], kubeconfig: str) -> list[str]:
+    commands = dict.fromkeys(condition.look for condition in conditions if condition.look)
+    if not commands:
+        return []
+    where = f"export KUBECONFIG={kubeconfig}; " if kubeconfig else ""
+    return ["look for yourself:", *(f"  {where}{command}" for command in commands)]

@@ -1,0 +1,175 @@
+"""Which pods belong to a DaemonSet: adoption, release, orphans."""
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance import Agent, Capability, ScenarioCluster, Trace, claim, finding, needs, scenario
+
+Create = Callable[..., Agent]
+
+
+@scenario("O01")
+@claim("O01")
+@needs(nodes=2)
+def test_a_bare_pod_with_matching_labels_is_adopted(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A bare pod whose labels match is taken over, and as it has no revision it is replaced like an old one."""
+    nodes = cluster.nodes.join(2)
+    bare = cluster.create_pod(cluster.bare_pod("by-hand", nodes[0], labels={"app": "agent"}))
+    trace.until(cluster.pod_runs("by-hand"))
+
+    agent = daemonset("agent.yaml")
+
+    trace.until(agent.exactly_on(*nodes), agent.rolled_out(), cluster.pod_absent("by-hand"))
+    assert trace.past.was_owned_by("by-hand", agent)
+    assert bare["metadata"]["uid"] not in agent.uids().values()
+    trace.expect_creations(agent, 2)
+
+
+@scenario("O01")
+@claim("O01")
+@needs(nodes=1)
+def test_a_surplus_pod_is_removed_and_the_older_one_kept(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A second matching pod on a node that has one already is taken over and removed; the older one stays."""
+    nodes = cluster.nodes.join(1)
+    agent = daemonset("agent-ondelete.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
+    before = agent.uids()
+    trace.stays(agent.keeps(before), seconds=1.1)  # creation timestamps have a resolution of one second
+
+    cluster.create_pod(cluster.bare_pod("second", nodes[0], labels={"app": "agent"}))
+
+    trace.until(cluster.pod_absent("second"), agent.exactly_on(*nodes))
+    assert trace.past.was_owned_by("second", agent)
+    assert agent.uids() == before
+
+
+@scenario("O02")
+@claim("O02")
+@needs(nodes=2)
+def test_a_relabelled_pod_is_released(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A pod whose labels no longer match is let go: it keeps running, without an owner, and the node gets a new one."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    released = agent.pod_on(nodes[0])
+
+    cluster.patch_pod(released.metadata.name, {"metadata": {"labels": {"app": "debug"}}})
+
+    trace.until(cluster.pod_unowned(released.metadata.name), agent.exactly_on(*nodes), agent.status(number_available=2))
+    trace.stays(cluster.pod_unowned(released.metadata.name), agent.exactly_on(*nodes), seconds=2)
+    trace.expect_creations(agent, 3)
+
+
+@scenario("O03")
+@claim("O03")
+@needs(nodes=2)
+def test_pods_of_another_controller_are_left_alone(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Pods that another controller owns are not touched, even when their labels match."""
+    nodes = cluster.nodes.join(2)
+    first = daemonset("agent.yaml", name="first")
+    trace.until(first.exactly_on(*nodes), first.status(number_available=2))
+    before = first.uids()
+
+    second = daemonset("agent.yaml", name="second")
+
+    trace.until(second.exactly_on(*nodes), second.status(number_available=2))
+    trace.stays(first.keeps(before), seconds=2)
+    trace.expect_creations(first, 2)
+    trace.expect_creations(second, 2)
+
+
+@scenario("O04")
+@claim("O04")
+@needs(nodes=2)
+@pytest.mark.parametrize("spelling", ["--cascade=orphan", "--cascade=false"])
+@pytest.mark.parametrize("name", ["agent", "successor"])
+def test_orphans_are_adopted_without_a_restart(cluster: ScenarioCluster, daemonset: Create, trace: Trace, spelling: str, name: str) -> None:
+    """Deleted without cascading, a DaemonSet leaves its pods; one with the same selector and template takes them over as they are."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    before = agent.uids()
+    names = [pod.metadata.name for pod in agent.pods()]
+
+    said = cluster.kubectl("delete", "daemonset", agent.name, spelling)
+    assert ("deprecated" in said.err) == (spelling == "--cascade=false")
+    trace.until(agent.gone(), *(cluster.pod_unowned(name) for name in names))
+    trace.stays(*(cluster.pod_unowned(name) for name in names), seconds=2)
+    successor = daemonset("agent.yaml", name=name)
+
+    trace.until(successor.exactly_on(*nodes), successor.status(number_available=2, updated_number_scheduled=2))
+    trace.stays(successor.keeps(before), seconds=3)
+    trace.expect_creations(successor, 0)
+
+
+@scenario("O05")
+@claim("O05")
+@needs(nodes=2)
+def test_orphans_of_another_template_and_generation_are_replaced(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A successor with another template replaces the orphans within its budget, when the template generations differ."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    agent.set_image("registry.k8s.io/pause:3.8")
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    before = agent.uids()
+
+    agent.delete(propagation="Orphan")
+    trace.until(agent.gone())
+    successor = daemonset("agent.yaml", template=cluster.image("registry.k8s.io/pause:3.9"))
+
+    trace.until(successor.rolled_out(), successor.exactly_on(*nodes))
+    assert not set(successor.uids().values()) & set(before.values())
+    trace.expect_creations(successor, 2)
+
+
+@scenario("O05")
+@claim("O05")
+@finding(
+    "Delete with --cascade=orphan and create again with another template: if both objects have the same generation (as two new ones do), the adopted "
+    "pods carry the matching pod-template-generation label, count as up to date, and run the old template for ever; kubectl rollout status says "
+    "\"successfully rolled out\".",
+    contradicts=("002-52",),
+)
+@needs(nodes=2)
+def test_orphans_of_another_template_and_the_same_generation_stay(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A successor with another template but the same generation counts the orphans as up to date and never replaces them."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    before = agent.uids()
+
+    agent.delete(propagation="Orphan")
+    trace.until(agent.gone())
+    successor = daemonset("agent.yaml", template=cluster.image("registry.k8s.io/pause:3.9"))
+
+    trace.until(successor.exactly_on(*nodes), successor.status(updated_number_scheduled=2, number_available=2))
+    assert "successfully rolled out" in cluster.kubectl("rollout", "status", f"daemonset/{successor.name}", "--timeout=20s").out
+    trace.stays(successor.keeps(before), seconds=5)
+    assert {pod.spec.containers[0].image for pod in successor.pods()} == {"registry.k8s.io/pause:3.10"}
+    trace.expect_creations(successor, 0)
+
+
+@scenario("O05")
+@claim("O05")
+@needs(nodes=2)
+def test_ondelete_leaves_orphans_of_another_template(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """With OnDelete a successor with another template adopts the orphans and neither changes nor deletes them."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent-ondelete.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    agent.set_image("registry.k8s.io/pause:3.8")
+    trace.until(agent.status(updated_number_scheduled=0))
+    before = agent.uids()
+
+    agent.delete(propagation="Orphan")
+    trace.until(agent.gone())
+    successor = daemonset("agent-ondelete.yaml", template=cluster.image("registry.k8s.io/pause:3.9"))
+    successor.patch_template({"metadata": {"annotations": {"generation": "two"}}})
+
+    trace.until(successor.exactly_on(*nodes), successor.status(updated_number_scheduled=0, number_available=2))
+    trace.stays(successor.keeps(before), seconds=3)
+    cluster.delete_pod(successor.pod_on(nodes[0]).metadata.name)
+    trace.until(successor.replaced(before, nodes[0]), successor.exactly_on(*nodes), successor.status(updated_number_scheduled=1))
+    trace.expect_creations(successor, 1)

@@ -1,0 +1,237 @@
+"""Where pods go: every eligible node gets one, and only those."""
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
+
+Create = Callable[..., Agent]
+
+
+@scenario("P01")
+@claim("P01")
+@needs(nodes=3)
+def test_every_node_runs_one_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Every eligible node runs exactly one copy of the pod, owned by the DaemonSet and named after it."""
+    nodes = cluster.nodes.join(3)
+
+    agent = daemonset("agent.yaml")
+
+    trace.until(
+        agent.exactly_on(*nodes),
+        agent.status(desired_number_scheduled=3, current_number_scheduled=3, number_available=3, updated_number_scheduled=3, number_misscheduled=0),
+        cluster.event("SuccessfulCreate", agent, times=3),
+    )
+    for pod in agent.pods():
+        prefix, _, suffix = pod.metadata.name.rpartition("-")
+        assert (prefix, len(suffix)) == (agent.name, 5)
+        assert pod.metadata.generate_name == f"{agent.name}-"
+        assert pod.metadata.controller is not None
+        assert (pod.metadata.controller.kind, pod.metadata.controller.uid) == ("DaemonSet", agent.uid)
+        assert "on-the-daemonset-only" not in pod.metadata.labels
+        assert {"app", "controller-revision-hash", "pod-template-generation"} == set(pod.metadata.labels)
+    trace.expect_creations(agent, 3)
+    trace.stays(agent.exactly_on(*nodes), seconds=4)
+
+
+@scenario("P02")
+@claim("P02")
+@needs(Capability.JOIN_NODE, nodes=3)
+def test_a_node_that_joins_gets_a_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A node that joins gets its pod without anybody asking for it, and the others keep theirs."""
+    first = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*first), agent.status(desired_number_scheduled=1))
+    before = agent.uids()
+
+    later = cluster.nodes.join(2)
+
+    trace.until(agent.exactly_on(*first, *later), agent.status(desired_number_scheduled=3, number_available=3))
+    assert agent.uids().items() >= before.items()
+    trace.expect_creations(agent, 3)
+
+
+@scenario("P03", seconds=62)
+@claim("P03")
+@needs(Capability.LEAVE_NODE, nodes=2)
+def test_the_pod_of_a_removed_node_is_garbage_collected(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """When a node is removed its pod is collected by the pod garbage collector, and not made again."""
+    stays, leaves = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(stays, leaves), agent.status(number_available=2))
+    kept = agent.pod_on(stays).metadata.uid
+    lost = agent.pod_on(leaves)
+
+    leaves.leave()
+
+    trace.until(agent.exactly_on(stays), agent.status(desired_number_scheduled=1, current_number_scheduled=1), within=120)
+    last = trace.past.last_pod(lost.metadata.name)
+    assert last.status.phase == "Failed"
+    assert any(c.type == "DisruptionTarget" and c.reason == "DeletionByPodGC" for c in last.status.conditions)
+    assert agent.pod_on(stays).metadata.uid == kept
+    trace.expect_creations(agent, 2)
+
+
+@scenario("P05", seconds=64)
+@claim("P05")
+@needs(Capability.JOIN_NODE, Capability.LEAVE_NODE, nodes=2)
+def test_a_node_that_comes_back_early_keeps_its_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A node of the same name that is back before the pod garbage collector acts keeps the old pod object."""
+    stays, leaves = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(stays, leaves), agent.status(number_available=2))
+    before = agent.uids()
+
+    leaves.leave()
+    trace.until(cluster.without_node(leaves))
+    [back] = cluster.nodes.join(1, name=leaves.name)
+
+    trace.stays(agent.keeps(before), seconds=61)
+    trace.until(agent.exactly_on(stays, back), agent.status(desired_number_scheduled=2, number_available=2))
+    trace.expect_creations(agent, 2)
+
+
+@scenario("P05", seconds=63)
+@claim("P05")
+@needs(Capability.JOIN_NODE, Capability.LEAVE_NODE, nodes=2)
+def test_a_node_that_comes_back_late_gets_the_current_template(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A node of the same name that is back after its pod was collected gets a new pod, of the template as it is by then."""
+    stays, leaves = cluster.nodes.join(2)
+    agent = daemonset("agent-ondelete.yaml")
+    trace.until(agent.exactly_on(stays, leaves), agent.status(number_available=2))
+    before = agent.uids()
+
+    leaves.leave()
+    agent.set_image()
+    trace.until(agent.exactly_on(stays), agent.status(desired_number_scheduled=1), within=120)
+    [back] = cluster.nodes.join(1, name=leaves.name)
+
+    trace.until(agent.exactly_on(stays, back), agent.status(desired_number_scheduled=2, number_available=2, updated_number_scheduled=1))
+    assert agent.uids()[stays.name] == before[stays.name]
+    assert agent.pod_on(back).hash != agent.pod_on(stays).hash
+    trace.expect_creations(agent, 3)
+
+
+@scenario("P06")
+@claim("P06")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_pods_follow_the_node_label(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Relabelling moves the pod: added to newly matching nodes, deleted from newly not-matching ones."""
+    ssd, hdd = cluster.nodes.join(2)
+    ssd.label(disktype="ssd")
+    agent = daemonset("agent.yaml", node_selector={"disktype": "ssd"})
+    trace.until(agent.exactly_on(ssd), agent.status(desired_number_scheduled=1))
+
+    hdd.label(disktype="ssd")
+    ssd.unlabel("disktype")
+
+    trace.until(agent.exactly_on(hdd), agent.status(desired_number_scheduled=1, number_misscheduled=0))
+    trace.expect_creations(agent, 2)
+
+
+@scenario("P06")
+@claim("P06")
+@needs(Capability.CHANGE_NODE, nodes=3)
+def test_pods_follow_the_selector(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Changing the template's nodeSelector moves the pods at once, all together, whatever maxUnavailable says."""
+    nodes = cluster.nodes.join(3)
+    blue, *green = nodes
+    blue.label(pool="blue")
+    for node in green:
+        node.label(pool="green")
+    agent = daemonset("agent.yaml", node_selector={"pool": "green"})
+    trace.until(agent.exactly_on(*green), agent.status(desired_number_scheduled=2))
+
+    agent.patch_template({"spec": {"nodeSelector": {"pool": "blue"}}}, why="set nodeSelector pool=blue")
+
+    trace.until(agent.exactly_on(blue), agent.status(desired_number_scheduled=1))
+
+
+AFFINITY = {
+    "terms are ORed": (
+        [
+            {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]},
+            {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["b"]}]},
+        ],
+        {"a", "b"},
+    ),
+    "expressions are ANDed": (
+        [{"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a", "b"]}, {"key": "gpu", "operator": "Exists"}]}],
+        {"b"},
+    ),
+    "NotIn takes nodes without the label": ([{"matchExpressions": [{"key": "zone", "operator": "NotIn", "values": ["a"]}]}], {"b", "c"}),
+    "DoesNotExist": ([{"matchExpressions": [{"key": "gpu", "operator": "DoesNotExist"}]}], {"a", "c"}),
+    "Gt compares numbers": ([{"matchExpressions": [{"key": "disks", "operator": "Gt", "values": ["9"]}]}], {"b"}),
+    "Lt compares numbers": ([{"matchExpressions": [{"key": "disks", "operator": "Lt", "values": ["10"]}]}], {"a"}),
+}
+
+
+@scenario("P07")
+@claim("P07")
+@needs(Capability.CHANGE_NODE, nodes=3)
+@pytest.mark.parametrize("case", AFFINITY)
+def test_required_node_affinity_selects(cluster: ScenarioCluster, daemonset: Create, trace: Trace, case: str) -> None:
+    """Required node affinity decides which nodes get a pod."""
+    terms, expected = AFFINITY[case]
+    nodes = dict(zip("abc", cluster.nodes.join(3), strict=True))
+    nodes["a"].label(zone="a", disks="2")
+    nodes["b"].label(zone="b", disks="10", gpu="yes")
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+    agent = daemonset("agent.yaml", template={"spec": {"affinity": affinity}})
+
+    trace.until(agent.exactly_on(*(nodes[zone] for zone in expected)), agent.status(desired_number_scheduled=len(expected)))
+
+
+@scenario("P07")
+@claim("P07")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_preferred_node_affinity_does_not_select(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Preferred node affinity changes nothing about which nodes get a pod."""
+    nodes = cluster.nodes.join(2)
+    nodes[0].label(zone="a")
+    term = {"weight": 100, "preference": {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]}}
+    affinity = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+    agent = daemonset("agent.yaml", template={"spec": {"affinity": affinity}})
+
+    trace.until(agent.exactly_on(*nodes), agent.status(desired_number_scheduled=2))
+
+
+@scenario("P08")
+@claim("P08")
+@needs(nodes=2)
+def test_the_scheduler_binds_and_the_affinity_is_replaced(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """The controller pins each pod by a node affinity of its own and leaves the binding to the scheduler."""
+    nodes = cluster.nodes.join(2, labels={"disktype": "ssd"})
+
+    agent = daemonset("agent-affinity.yaml")
+
+    trace.until(agent.exactly_on(*nodes))
+    wanted = agent.get()["spec"]["template"]["spec"]["affinity"]
+    for created in trace.past.created(agent):
+        affinity = created["spec"]["affinity"]
+        terms = affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        [[field]] = [term["matchFields"] for term in terms]
+        assert "nodeName" not in created["spec"]
+        assert (field["key"], field["operator"], len(field["values"])) == ("metadata.name", "In", 1)
+        assert all("matchExpressions" not in term for term in terms)
+        assert affinity["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"] == wanted["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+        assert affinity["podAntiAffinity"] == wanted["podAntiAffinity"]
+    assert {pod.spec.node_name for pod in agent.pods()} == {node.name for node in nodes}
+
+
+@scenario("P10")
+@claim("P10")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_no_eligible_node_is_no_error(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A DaemonSet without an eligible node counts zero and is rolled out; the first eligible node gets a pod."""
+    [node, _] = cluster.nodes.join(2)
+
+    agent = daemonset("agent.yaml", node_selector={"disktype": "ssd"})
+    trace.until(agent.status(desired_number_scheduled=0, current_number_scheduled=0, number_ready=0), agent.without_pods())
+    cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=10s")
+    node.label(disktype="ssd")
+
+    trace.until(agent.exactly_on(node), agent.status(desired_number_scheduled=1))

@@ -1,0 +1,155 @@
+"""Rolling updates without surge: how many pods may be down, and how many should be."""
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
+
+Create = Callable[..., Agent]
+
+
+@scenario("R01")
+@claim("R01")
+@needs(nodes=3)
+def test_a_new_image_reaches_every_node(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A change of the template replaces every pod once, by pods of one new revision, and kubectl says when it is done."""
+    nodes = cluster.nodes.join(3)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=3))
+    before = agent.uids()
+
+    cluster.kubectl("set", "image", f"daemonset/{agent.name}", "agent=registry.k8s.io/pause:3.9")
+    agent.refresh()
+
+    done = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=60s")
+    assert "successfully rolled out" in done.out
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    assert not set(agent.uids().values()) & set(before.values())
+    assert len({pod.hash for pod in agent.pods()}) == 1
+    assert {container.image for pod in agent.pods() for container in pod.spec.containers} == {"registry.k8s.io/pause:3.9"}
+    assert [revision.revision for revision in trace.revisions(agent)] == [1, 2]
+    trace.expect_creations(agent, 6)
+
+
+@scenario("R02")
+@claim("R02")
+@needs(Capability.POD_TIMING, nodes=10)
+@pytest.mark.parametrize(
+    ("max_unavailable", "nodes", "budget"),
+    [(1, 4, 1), (2, 6, 2), (4, 4, 4), ("1%", 4, 1), ("10%", 10, 1), ("34%", 3, 2), ("25%", 10, 3), ("100%", 4, 4)],
+    ids=lambda value: str(value),
+)
+def test_the_whole_budget_is_used_and_never_exceeded(
+    cluster: ScenarioCluster, daemonset: Create, trace: Trace, max_unavailable: int | str, nodes: int, budget: int
+) -> None:
+    """A rolling update takes down exactly as many pods at once as maxUnavailable allows; percentages round up."""
+    joined = cluster.nodes.join(nodes)
+    agent = daemonset("agent.yaml", spec={"updateStrategy": {"rollingUpdate": {"maxUnavailable": max_unavailable}}}, template=cluster.behave(ready_after=0.5))
+    trace.until(agent.exactly_on(*joined), agent.status(number_available=nodes))
+
+    agent.set_image()
+
+    trace.until(agent.rolled_out(), agent.exactly_on(*joined), within=120)
+    assert trace.past.most_unavailable(agent) == budget
+    trace.expect_creations(agent, 2 * nodes)
+
+
+@scenario("R03", seconds=16)
+@claim("R03")
+@needs(nodes=2)
+def test_min_ready_seconds_are_waited_for(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """With minReadySeconds the next pod is taken down only when the new one has been ready for that long."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml", spec={"minReadySeconds": 4})
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+
+    agent.set_image()
+
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    [waited] = trace.past.ready_to_next_deletion(agent)
+    assert waited >= 4 - 1, "timestamps of the API have a resolution of one second"
+    trace.expect_creations(agent, 4)
+
+
+@scenario("R04")
+@claim("R04")
+@needs(Capability.POD_TIMING, nodes=4)
+def test_a_broken_template_breaks_no_more_than_the_budget(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """When the new pods never become ready the update stops at the budget; fixing the template forward completes it."""
+    nodes = cluster.nodes.join(4)
+    agent = daemonset("agent.yaml", spec={"updateStrategy": {"rollingUpdate": {"maxUnavailable": 2}}})
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=4))
+    old = set(agent.uids().values())
+
+    agent.set_image("registry.invalid/agent:missing")
+    stuck = agent.pods_where("two pods are broken, two are the old ones", lambda pods: len(pods) == 4 and sum(pod.metadata.uid in old for pod in pods) == 2)
+    trace.until(stuck, agent.status(number_unavailable=2, updated_number_scheduled=2))
+    trace.stays(stuck, seconds=4)
+    agent.set_image()
+
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.expect_creations(agent, 4 + 2 + 4)
+
+
+@scenario("R06")
+@claim("R06")
+@needs(Capability.POD_TIMING, nodes=4)
+def test_undo_in_the_middle_touches_only_what_was_changed(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """kubectl rollout undo in the middle of an update puts the changed pods back; pods that were not touched keep running."""
+    nodes = cluster.nodes.join(4)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=4))
+    before = agent.uids()
+    agent.set_image("registry.invalid/agent:missing")
+    trace.until(agent.pods_where("one pod is broken", lambda pods: len(pods) == 4 and sum(pod.status.phase == "Pending" for pod in pods) == 1))
+
+    cluster.kubectl("rollout", "undo", f"daemonset/{agent.name}")
+    agent.refresh()
+
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    assert len(set(agent.uids().values()) & set(before.values())) == 3
+    assert [revision.revision for revision in trace.revisions(agent)] == [2, 3]
+    trace.expect_creations(agent, 4 + 1 + 1)
+
+
+@scenario("R08")
+@claim("R08")
+@needs(Capability.POD_PHASE, nodes=4)
+def test_pods_that_are_down_already_do_not_hold_up_the_update(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Old pods that are not ready are replaced at once and do not block the update."""
+    nodes = cluster.nodes.join(4)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=4))
+    for node in nodes[:2]:
+        cluster.unready_pod(agent.pod_on(node).metadata.name)
+    trace.until(agent.status(number_available=2))
+
+    agent.set_image()
+
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.expect_creations(agent, 8)
+
+
+@scenario("R10")
+@claim("R10")
+@needs(nodes=2)
+def test_only_the_template_restarts_pods(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Changes of labels, of the strategy or of nothing at all make no revision and restart no pod."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    before = agent.uids()
+    generation = agent.generation
+
+    agent.patch({"metadata": {"labels": {"team": "edge"}}}, why="label")
+    assert agent.generation == generation
+    agent.set_image("registry.k8s.io/pause:3.10")
+    assert agent.generation == generation
+    agent.set_budget(max_unavailable=2)
+    assert agent.generation == generation + 1
+
+    trace.until(agent.observed())
+    trace.stays(agent.keeps(before), seconds=3)
+    assert [revision.revision for revision in trace.revisions(agent)] == [1]
+    trace.expect_creations(agent, 2)

@@ -1,0 +1,74 @@
+"""Rolling updates with surge: the new pod comes before the old one goes."""
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
+
+Create = Callable[..., Agent]
+
+
+@scenario("U01")
+@claim("U01")
+@needs(Capability.POD_TIMING, nodes=4)
+@pytest.mark.parametrize(("max_surge", "nodes", "budget"), [(1, 3, 1), ("34%", 4, 2), ("100%", 3, 3)], ids=lambda value: str(value))
+def test_a_surge_leaves_no_node_without_a_pod(
+    cluster: ScenarioCluster, daemonset: Create, trace: Trace, max_surge: int | str, nodes: int, budget: int
+) -> None:
+    """With maxSurge the new pod is available before the old one is deleted: no node is without an available pod at any moment."""
+    joined = cluster.nodes.join(nodes)
+    strategy = {"updateStrategy": {"rollingUpdate": {"maxSurge": max_surge, "maxUnavailable": 0}}, "minReadySeconds": 1}
+    agent = daemonset("agent-surge.yaml", spec=strategy, template=cluster.behave(ready_after=0.5))
+    trace.until(agent.exactly_on(*joined), agent.status(number_available=nodes))
+
+    agent.set_image()
+
+    trace.until(agent.rolled_out(), agent.exactly_on(*joined), within=120)
+    assert trace.past.most_unavailable(agent) == 0
+    assert trace.past.most_surplus(agent) == budget
+    trace.expect_creations(agent, 2 * nodes)
+
+
+@scenario("U02")
+@claim("U02")
+@needs(Capability.POD_TIMING, Capability.POD_PHASE, nodes=3)
+def test_an_unready_old_pod_is_replaced_beyond_the_surge(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Beside an old pod that is not ready the new pod is made at once, whatever maxSurge says."""
+    nodes = cluster.nodes.join(3)
+    agent = daemonset("agent-surge.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=3))
+    agent.set_image(also=cluster.behave(never_ready=True))
+    trace.until(agent.pods_where("one new pod stands beside the old ones", lambda pods: len(pods) == 4))
+    [new] = [pod for pod in agent.pods() if not pod.ready]
+    other = next(node for node in nodes if node.name != new.target)
+
+    cluster.unready_pod(next(pod for pod in agent.pods() if pod.target == other.name).metadata.name)
+
+    trace.until(
+        agent.pods_where(
+            f"a new pod stands on {other.name} too, and the unready old one is gone",
+            lambda pods: len(pods) == 4 and [pod.hash for pod in pods if pod.target == other.name] == [new.hash],
+        )
+    )
+
+
+@scenario("U03")
+@claim("U03")
+@needs(Capability.POD_TIMING, nodes=3)
+def test_a_surge_that_never_becomes_ready_costs_nothing(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """If the new pods never become ready all old ones stay; rolling back removes only the new ones."""
+    nodes = cluster.nodes.join(3)
+    agent = daemonset("agent-surge.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=3))
+    before = agent.uids()
+
+    agent.set_image("registry.invalid/agent:missing")
+    trace.until(agent.pods_where("one new pod stands beside the old ones", lambda pods: len(pods) == 4))
+    trace.stays(agent.pods_where("three old pods and one new one", lambda pods: len(pods) == 4), seconds=3)
+    cluster.kubectl("rollout", "undo", f"daemonset/{agent.name}")
+    agent.refresh()
+
+    trace.until(agent.rolled_out(), agent.keeps(before))
+    assert trace.past.most_unavailable(agent) == 0
+    trace.expect_creations(agent, 4)

@@ -1,0 +1,231 @@
+"""Taints, tolerations and cordoned nodes."""
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance import Agent, Capability, ScenarioCluster, Taint, Trace, claim, finding, needs, scenario
+
+Create = Callable[..., Agent]
+
+AUTOMATIC = {
+    ("node.kubernetes.io/not-ready", "Exists", "NoExecute"),
+    ("node.kubernetes.io/unreachable", "Exists", "NoExecute"),
+    ("node.kubernetes.io/disk-pressure", "Exists", "NoSchedule"),
+    ("node.kubernetes.io/memory-pressure", "Exists", "NoSchedule"),
+    ("node.kubernetes.io/pid-pressure", "Exists", "NoSchedule"),
+    ("node.kubernetes.io/unschedulable", "Exists", "NoSchedule"),
+}
+NETWORK = ("node.kubernetes.io/network-unavailable", "Exists", "NoSchedule")
+
+
+@scenario("T01")
+@claim("T01")
+@needs(nodes=1)
+@pytest.mark.parametrize(
+    ("manifest", "expected"), [("agent.yaml", AUTOMATIC), ("agent-hostnetwork.yaml", AUTOMATIC | {NETWORK})], ids=["plain", "hostNetwork"]
+)
+def test_pods_get_exactly_the_documented_tolerations(
+    cluster: ScenarioCluster, daemonset: Create, trace: Trace, manifest: str, expected: set[tuple[str, str, str]]
+) -> None:
+    """Daemon pods carry the documented tolerations, without tolerationSeconds, and no others."""
+    nodes = cluster.nodes.join(1)
+
+    agent = daemonset(manifest)
+
+    trace.until(agent.exactly_on(*nodes))
+    [created] = trace.past.created(agent)
+    tolerations = created["spec"]["tolerations"]
+    assert {(toleration["key"], toleration["operator"], toleration["effect"]) for toleration in tolerations} == expected
+    assert len(tolerations) == len(expected)
+    assert not any("tolerationSeconds" in toleration for toleration in tolerations)
+
+
+@scenario("T02")
+@claim("T02")
+@needs(nodes=1)
+def test_own_tolerations_are_kept(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """The template's own tolerations are kept; one equal to an automatic one loses its tolerationSeconds."""
+    nodes = cluster.nodes.join(1)
+    own = {"key": "dedicated", "operator": "Equal", "value": "gpu", "effect": "NoSchedule"}
+    limited = {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 30}
+
+    agent = daemonset("agent.yaml", template={"spec": {"tolerations": [own, limited]}})
+
+    trace.until(agent.exactly_on(*nodes))
+    [created] = trace.past.created(agent)
+    tolerations = created["spec"]["tolerations"]
+    assert own in tolerations
+    assert [t for t in tolerations if t["key"] == limited["key"]] == [{k: v for k, v in limited.items() if k != "tolerationSeconds"}]
+    assert len(tolerations) == len(AUTOMATIC) + 1
+
+
+@scenario("T03")
+@claim("T03")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_noschedule_keeps_the_running_pod_and_admits_no_new_one(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """An untolerated NoSchedule taint leaves the running pod alone, but once it is gone no new one is made until the taint is lifted."""
+    free, tainted = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(free, tainted), agent.status(number_available=2))
+    before = agent.uids()
+
+    tainted.taint("dedicated", "NoSchedule", "gpu")
+    trace.stays(agent.keeps(before), seconds=3)
+    cluster.delete_pod(agent.pod_on(tainted).metadata.name)
+
+    trace.until(agent.exactly_on(free), agent.status(desired_number_scheduled=1, number_misscheduled=0))
+    trace.stays(agent.absent_from(tainted), seconds=3)
+    tainted.untaint("dedicated")
+    trace.until(agent.exactly_on(free, tainted), agent.status(desired_number_scheduled=2))
+    trace.expect_creations(agent, 3)
+
+
+@scenario("T03")
+@claim("T03")
+@finding(
+    "A NoSchedule taint put on a node under a running daemon pod wakes no sync: desiredNumberScheduled and numberMisscheduled stay as they were "
+    "until something else touches the DaemonSet; then both are right at once.",
+    contradicts=("D9-01",),
+    since="1.33",
+    upstream="https://github.com/kubernetes/kubernetes/pull/130514",
+)
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_counters_do_not_follow_a_noschedule_taint(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """After a NoSchedule taint under a running pod the status counters are stale until the next sync."""
+    free, tainted = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(free, tainted), agent.status(desired_number_scheduled=2, number_available=2))
+
+    tainted.taint("dedicated", "NoSchedule", "gpu")
+
+    trace.stays(agent.status(desired_number_scheduled=2, number_misscheduled=0), seconds=10)
+    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
+    trace.until(agent.status(desired_number_scheduled=1, number_misscheduled=1), agent.pods_where("both pods still run", lambda pods: len(pods) == 2))
+
+
+@scenario("T03")
+@claim("T03")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_prefernoschedule_changes_nothing(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A PreferNoSchedule taint does not keep a node from its pod."""
+    nodes = cluster.nodes.join(2)
+    nodes[0].taint("dedicated", "PreferNoSchedule", "gpu")
+
+    agent = daemonset("agent.yaml")
+
+    trace.until(agent.exactly_on(*nodes), agent.status(desired_number_scheduled=2, number_misscheduled=0))
+
+
+@scenario("T04")
+@claim("T04")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_noexecute_removes_the_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """An untolerated NoExecute taint removes the running pod; it comes back when the taint is lifted."""
+    free, tainted = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(free, tainted), agent.status(number_available=2))
+
+    tainted.taint("maintenance", "NoExecute")
+    trace.until(agent.exactly_on(free), agent.status(desired_number_scheduled=1, number_misscheduled=0))
+    trace.stays(agent.absent_from(tainted), seconds=3)
+    tainted.untaint("maintenance")
+
+    trace.until(agent.exactly_on(free, tainted), agent.status(desired_number_scheduled=2))
+
+
+MASTER = Taint(key="node-role.kubernetes.io/master", effect="NoSchedule")
+CONTROL_PLANE = Taint(key="node-role.kubernetes.io/control-plane", effect="NoSchedule")
+TOLERATIONS = {
+    "none": [],
+    "master": [{"key": "node-role.kubernetes.io/master", "effect": "NoSchedule"}],
+    "control-plane": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}],
+    "both": [
+        {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"},
+        {"key": "node-role.kubernetes.io/master", "operator": "Exists", "effect": "NoSchedule"},
+    ],
+    "everything": [{"operator": "Exists"}],
+}
+TOLERATED = {
+    "none": set(),
+    "master": {"old"},
+    "control-plane": {"new"},
+    "both": {"old", "new"},
+    "everything": {"old", "new"},
+}
+
+
+@scenario("T06")
+@claim("T06")
+@needs(Capability.JOIN_NODE, Capability.CHANGE_NODE, nodes=3)
+@pytest.mark.parametrize("tolerations", TOLERATIONS)
+def test_control_plane_nodes_need_the_toleration(cluster: ScenarioCluster, daemonset: Create, trace: Trace, tolerations: str) -> None:
+    """A control-plane node is left out, silently and uncounted, unless its own taint is tolerated."""
+    [worker] = cluster.nodes.join(1)
+    [new] = cluster.nodes.join(1, taints=(CONTROL_PLANE,))
+    [old] = cluster.nodes.join(1, taints=(MASTER,))
+    expected = {"old": old, "new": new}
+
+    agent = daemonset("agent.yaml", template={"spec": {"tolerations": TOLERATIONS[tolerations]}})
+
+    wanted = [worker, *(expected[name] for name in sorted(TOLERATED[tolerations]))]
+    trace.until(agent.exactly_on(*wanted), agent.status(desired_number_scheduled=len(wanted), number_misscheduled=0))
+    trace.stays(agent.exactly_on(*wanted), cluster.no_event("FailedCreate", agent), cluster.no_event("FailedScheduling", agent), seconds=2)
+    trace.expect_creations(agent, len(wanted))
+
+
+@scenario("T07")
+@claim("T07")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_a_cordoned_node_still_gets_its_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Daemon pods are made on cordoned nodes: the unschedulable taint is tolerated."""
+    nodes = cluster.nodes.join(2)
+    cluster.kubectl("cordon", nodes[0].name)
+
+    agent = daemonset("agent.yaml")
+
+    trace.until(agent.exactly_on(*nodes), agent.status(desired_number_scheduled=2, number_misscheduled=0))
+
+
+@scenario("T07")
+@claim("T07")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_drain_refuses_daemon_pods_unless_told_to_ignore_them(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """kubectl drain refuses a node with daemon pods; with --ignore-daemonsets it goes on and leaves them where they are."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    before = agent.uids()
+    cluster.create_pod(cluster.bare_pod("bystander", nodes[0], labels={"app": "other"}))
+    trace.until(cluster.pod_runs("bystander"))
+
+    refused = cluster.kubectl("drain", nodes[0].name, "--force", "--timeout=20s", check=False)
+    assert refused.code != 0
+    assert "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)" in refused.err.replace("\n", " ")
+    cluster.kubectl("drain", nodes[0].name, "--force", "--ignore-daemonsets", "--timeout=30s")
+
+    trace.until(cluster.pod_absent("bystander"), agent.exactly_on(*nodes))
+    trace.stays(agent.keeps(before), seconds=3)
+    trace.expect_creations(agent, 2)
+
+
+@scenario("T09")
+@claim("T09")
+@finding(
+    "A node that is not Ready carries the NoSchedule taint of the same key, which is not tolerated automatically: a plain DaemonSet gets no pod there "
+    "until the node is Ready. Only one that tolerates the taint itself is there from the beginning.",
+    contradicts=("T09",),
+    upstream="https://github.com/kubernetes/kubernetes/issues/72129",
+)
+@needs(Capability.JOIN_NODE, Capability.NODE_READINESS, nodes=1)
+def test_a_node_that_is_not_ready_gets_no_plain_daemon_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """On a node that is not Ready only a DaemonSet with a blanket toleration gets its pod; a plain one waits until it is Ready."""
+    [node] = cluster.nodes.join(1, ready=False)
+
+    plain = daemonset("agent.yaml")
+    everywhere = daemonset("agent-everywhere.yaml", name="everywhere")
+
+    trace.until(everywhere.bound_to(node), everywhere.status(desired_number_scheduled=1), plain.status(desired_number_scheduled=0))
+    trace.stays(plain.absent_from(node), seconds=3)
+    node.set_ready(True)
+    trace.until(plain.exactly_on(node), plain.status(desired_number_scheduled=1), everywhere.exactly_on(node))

@@ -1,0 +1,284 @@
+"""The supervisor: no process outlives its owner, no directory stays behind, no death goes unnoticed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.clusters.embedded import runs
+from conformance.clusters.embedded.process import Supervisor
+from conformance.errors import ClusterError, ComponentDied, UsageError
+
+SLEEP = ["/bin/sleep", "60"]
+#: Says so once it is deaf: the shell's ignoring of SIGTERM is inherited through exec.
+DEAF = ["/bin/sh", "-c", "trap '' TERM; : > deaf; exec sleep 60"]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short directory: pytest's own are too long for Unix sockets on some machines."""
+    with tempfile.TemporaryDirectory(prefix="cf") as name:
+        yield Path(name).resolve()
+
+
+@pytest.fixture
+def supervisor(folder: Path) -> Iterator[Supervisor]:
+    made = Supervisor(folder)
+    yield made
+    made.shutdown()
+
+
+def _gone(pid: int, within: float = 10.0) -> bool:
+    """Whether the process ends in time, watched by a descriptor of it."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], within)[0])
+    finally:
+        os.close(handle)
+
+
+def _until(holds: Callable[[], bool], within: float = 10.0) -> None:
+    end = time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def _runs(folder: Path) -> list[Path]:
+    return list(folder.glob(f"{runs.PREFIX}*"))
+
+
+def test_shutdown_ends_everything_and_removes_the_directory(folder: Path) -> None:
+    supervisor = Supervisor(folder)
+    supervisor.define("sleeper", SLEEP)
+    pid = supervisor.start("sleeper")
+    assert supervisor.run.stat().st_mode & 0o777 == 0o700
+    before = time.monotonic()
+    supervisor.shutdown()
+    assert time.monotonic() - before < 1.0
+    assert _gone(pid, 0)
+    assert _runs(folder) == []
+    supervisor.shutdown()
+
+
+def test_logs_are_kept_when_asked_for(folder: Path) -> None:
+    supervisor = Supervisor(folder)
+    supervisor.define("talker", ["/bin/sh", "-c", "echo hello; exec sleep 60"])
+    supervisor.start("talker")
+    supervisor.shutdown(keep=folder / "kept")
+    assert (folder / "kept" / supervisor.run.name / "talker.log").exists()
+    assert _runs(folder) == []
+
+
+def test_stop_kill_pause_and_resume_return_when_it_is_so(supervisor: Supervisor) -> None:
+    supervisor.define("sleeper", SLEEP)
+    pid = supervisor.start("sleeper")
+    supervisor.pause("sleeper")
+    assert _state(pid) == "T"
+    supervisor.pause("sleeper")
+    supervisor.resume("sleeper")
+    assert _state(pid) in "SR"
+    assert supervisor.stop("sleeper") is True
+    assert _gone(pid, 0)
+    second = supervisor.start("sleeper")
+    assert second != pid
+    supervisor.pause("sleeper")
+    supervisor.kill("sleeper")
+    assert _gone(second, 0)
+    supervisor.kill("sleeper")
+    supervisor.check()
+
+
+def test_a_paused_component_can_be_stopped(supervisor: Supervisor) -> None:
+    supervisor.define("sleeper", SLEEP)
+    pid = supervisor.start("sleeper")
+    supervisor.pause("sleeper")
+    supervisor.stop("sleeper")
+    assert _gone(pid, 0)
+
+
+def test_what_ignores_sigterm_is_killed(supervisor: Supervisor) -> None:
+    supervisor.define("deaf", DEAF)
+    pid = supervisor.start("deaf")
+    _until((supervisor.run / "deaf").exists)
+    assert supervisor.stop("deaf", within=0.2) is False
+    assert _gone(pid, 0)
+    supervisor.check()
+
+
+def test_commands_that_make_no_sense_say_so(supervisor: Supervisor) -> None:
+    supervisor.define("sleeper", SLEEP)
+    with pytest.raises(ClusterError, match="sleeper is not running"):
+        supervisor.pause("sleeper")
+    supervisor.start("sleeper")
+    with pytest.raises(ClusterError, match="running already"):
+        supervisor.start("sleeper")
+    with pytest.raises(ClusterError, match="nobody"):
+        supervisor.start("nobody")
+    supervisor.define("nothing", ["/nonexistent/program"])
+    with pytest.raises(ClusterError, match="/nonexistent/program"):
+        supervisor.start("nothing")
+
+
+def test_a_death_is_reported_at_once_with_the_end_of_its_log(supervisor: Supervisor) -> None:
+    supervisor.define("mortal", ["/bin/sh", "-c", "for i in $(seq 30); do echo line $i; done; exit 3"])
+    before = time.monotonic()
+    supervisor.start("mortal")
+    with pytest.raises(ComponentDied, match=r"mortal .* \(exit code 3\)") as caught:
+        supervisor.wait(30)
+    assert time.monotonic() - before < 5.0
+    assert "line 30" in str(caught.value)
+    assert "line 10\n" not in str(caught.value)
+    assert f"{supervisor.run}/mortal.log" in str(caught.value)
+    with pytest.raises(ComponentDied):
+        supervisor.check()
+
+
+def test_a_death_by_signal_is_named(supervisor: Supervisor) -> None:
+    supervisor.define("sleeper", SLEEP)
+    pid = supervisor.start("sleeper")
+    os.kill(pid, signal.SIGSEGV)
+    with pytest.raises(ComponentDied, match="killed by SIGSEGV"):
+        supervisor.wait(30)
+
+
+def test_components_die_with_a_killed_supervisor(folder: Path) -> None:
+    supervisor = Supervisor(folder)
+    supervisor.define("sleeper", SLEEP)
+    pid = supervisor.start("sleeper")
+    os.kill(supervisor.pid, signal.SIGKILL)
+    assert _gone(pid)
+    with pytest.raises(ComponentDied, match="supervisor"):
+        supervisor.wait(30)
+    supervisor.shutdown()
+    assert _runs(folder) == []
+
+
+OWNER = textwrap.dedent(
+    """
+    import sys, time
+    from pathlib import Path
+    from conformance.clusters.embedded import runs
+    from conformance.clusters.embedded.process import Supervisor
+
+    supervisor = Supervisor(Path(sys.argv[1]))
+    supervisor.define("sleeper", ["/bin/sleep", "60"])
+    pid = supervisor.start("sleeper")
+    if "detach" in sys.argv:
+        runs.note(runs.Detached("played-with", supervisor.pid, supervisor.run, supervisor.run / "kubeconfig", "v1"))
+        supervisor.detach()
+    print(supervisor.pid, pid, supervisor.run, flush=True)
+    if "detach" not in sys.argv:
+        time.sleep(60)
+    """
+)
+
+
+@contextlib.contextmanager
+def _owner(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], int, int, Path]]:
+    """Another process that owns a supervisor, in a process group of its own."""
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(folder), *words], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as owner:
+        assert owner.stdout is not None
+        pids = owner.stdout.readline().split()
+        try:
+            yield owner, int(pids[0]), int(pids[1]), Path(pids[2])
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(owner.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("how", ["the process", "its group"])
+def test_nothing_is_left_of_an_owner_that_was_killed(folder: Path, how: str) -> None:
+    with _owner(folder) as (owner, supervisor, component, run):
+        assert run.is_dir()
+        if how == "the process":
+            os.kill(owner.pid, signal.SIGKILL)
+        else:
+            os.killpg(owner.pid, signal.SIGKILL)
+        assert _gone(supervisor)
+        assert _gone(component, 0)
+        assert _runs(folder) == []
+
+
+def test_a_detached_cluster_outlives_its_owner_until_down(folder: Path) -> None:
+    with _owner(folder, "detach") as (owner, supervisor, component, run):
+        assert owner.wait(30) == 0
+        assert not _gone(component, 0.2)
+        assert [one.run for one in runs.detached(folder)] == [run]
+        assert runs.sweep(folder) == []
+        with pytest.raises(UsageError, match="played-with"):
+            runs.down(folder, ["another"])
+        assert runs.down(folder) == ["played-with"]
+        assert _gone(supervisor, 0)
+        assert _gone(component, 0)
+        assert _runs(folder) == []
+        assert runs.down(folder) == []
+
+
+def test_down_leaves_a_process_alone_that_is_not_the_supervisor(folder: Path, supervisor: Supervisor) -> None:
+    with subprocess.Popen(SLEEP) as stranger:
+        try:
+            runs.note(runs.Detached("recycled", stranger.pid, supervisor.run, folder, "v1"))
+            runs.down(folder, ["recycled"])
+            assert not _gone(stranger.pid, 0)
+            assert supervisor.run.is_dir()
+        finally:
+            stranger.kill()
+
+
+def test_sweep_removes_the_dead_and_leaves_the_living(folder: Path, supervisor: Supervisor) -> None:
+    with _owner(folder) as (_, other, component, run):
+        os.kill(other, signal.SIGKILL)
+        assert _gone(component)
+        assert runs.sweep(folder) == [run]
+    assert supervisor.run.is_dir()
+    assert runs.sweep(folder / "nowhere") == []
+
+
+def test_a_port_is_held_and_a_taken_one_is_named(folder: Path, supervisor: Supervisor) -> None:
+    with socket.socket() as thief, pytest.raises(OSError, match="in use"):
+        thief.bind(("127.0.0.1", supervisor.port))
+    with socket.socket() as client, pytest.raises(ConnectionRefusedError):
+        client.connect(("127.0.0.1", supervisor.port))
+    with pytest.raises(UsageError, match=f"Port {supervisor.port} "):
+        Supervisor(folder, port=supervisor.port)
+    assert _runs(folder) == [supervisor.run]
+
+
+def test_a_listener_shares_the_held_port_again_and_again(supervisor: Supervisor) -> None:
+    for _ in range(3):
+        with socket.socket() as server:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            server.bind(("127.0.0.1", supervisor.port))
+            server.listen()
+            for _ in range(20):  # none of them may end up with the supervisor, which never answers
+                with socket.create_connection(("127.0.0.1", supervisor.port), timeout=5):
+                    server.accept()[0].close()
+
+
+def test_a_run_directory_too_long_for_sockets_is_refused(folder: Path) -> None:
+    long = folder / ("x" * 100)
+    with pytest.raises(UsageError, match="too long"):
+        runs.create(long)
+    assert _runs(long) == []

@@ -1,0 +1,93 @@
+"""Manifests and kubectl."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from conformance.errors import ConformanceError, ToolMissing, UsageError
+from conformance.kube.kubectl import Kubectl, KubectlError
+from conformance.kube.manifests import load, merge
+from conformance.kube.resources import resource_of
+
+
+def test_load_opens_lists_and_leaves_out_empty_documents(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    pod = "---\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+    file.write_text(pod + "---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Node}\n")
+    assert [(obj["kind"], resource_of(obj).name) for obj in load(file)] == [("Pod", "pods"), ("Node", "nodes")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a: [", "not valid YAML"), ("- 1", "apiVersion and kind"), ("kind: Pod", "apiVersion and kind")]
+)
+def test_load_names_what_is_wrong(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        load(file)
+    with pytest.raises(UsageError, match="cannot be read"):
+        load(tmp_path / "none.yaml")
+
+
+# The cases of RFC 7386, appendix A, that start from an object.
+@pytest.mark.parametrize(
+    ("old", "patch", "new"),
+    [
+        ({"a": "b"}, {"a": "c"}, {"a": "c"}),
+        ({"a": "b"}, {"b": "c"}, {"a": "b", "b": "c"}),
+        ({"a": "b"}, {"a": None}, {}),
+        ({"a": "b", "b": "c"}, {"a": None}, {"b": "c"}),
+        ({"a": ["b"]}, {"a": "c"}, {"a": "c"}),
+        ({"a": "c"}, {"a": ["b"]}, {"a": ["b"]}),
+        ({"a": {"b": "c"}}, {"a": {"b": "d", "c": None}}, {"a": {"b": "d"}}),
+        ({"a": [{"b": "c"}]}, {"a": [1]}, {"a": [1]}),
+        ({"e": None}, {"a": 1}, {"e": None, "a": 1}),
+        ({}, {"a": {"bb": {"ccc": None}}}, {"a": {"bb": {}}}),
+    ],
+)
+def test_merge(old: dict[str, object], patch: dict[str, object], new: dict[str, object]) -> None:
+    before = repr(old)
+    assert merge(old, patch) == new
+    assert repr(old) == before
+
+
+def script(folder: Path, text: str) -> Path:
+    file = folder / "kubectl"
+    file.write_text("#!/bin/sh\n" + text)
+    file.chmod(file.stat().st_mode | stat.S_IXUSR)
+    return file
+
+
+def test_kubectl_has_a_home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/the/users/own")
+    kubectl = Kubectl(script(tmp_path, 'echo "$HOME $KUBECONFIG $*"; cat'), tmp_path / "config")
+    result = kubectl.run("get", "pods", stdin="text")
+    home, config, *rest = result.out.split()
+    assert (config, rest) == (str(tmp_path / "config"), ["get", "pods", "text"])
+    assert home != "/the/users/own"
+    assert Path(home).is_dir()
+    kubectl.close()
+    assert not Path(home).exists()
+
+
+def test_kubectl_failures_show_what_it_said(tmp_path: Path) -> None:
+    kubectl = Kubectl(script(tmp_path, "echo out; echo 'no such thing' >&2; exit 3"), tmp_path / "config")
+    with pytest.raises(KubectlError, match=r"`kubectl get 'a b'` ended with exit code 3: no such thing"):
+        kubectl.run("get", "a b")
+    result = kubectl.run("get", check=False)
+    assert (result.code, result.out, result.ok) == (3, "out\n", False)
+    kubectl.close()
+
+
+def test_kubectl_that_hangs_or_is_not_there(tmp_path: Path) -> None:
+    kubectl = Kubectl(script(tmp_path, "exec sleep 60"), tmp_path / "config")
+    with pytest.raises(ConformanceError, match="did not end within"):
+        kubectl.run("get", timeout=0.1)
+    kubectl.close()
+    missing = Kubectl(tmp_path / "none", tmp_path / "config")
+    with pytest.raises(ToolMissing, match="kubectl is not at"):
+        missing.run("get")
+    missing.close()
