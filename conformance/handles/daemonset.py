@@ -46,6 +46,11 @@ class Agent:
         self.generation = changed["metadata"]["generation"]
         self.rv = int(changed["metadata"]["resourceVersion"])
 
+    def patch_status(self, patch: Mapping[str, Any]) -> None:
+        """Apply a JSON merge patch to its status, through the subresource, as only the controller should."""
+        self._recorder.action("patch status", f"daemonsets/{self.name}", {"patch": dict(patch)})
+        self._api.patch(path("daemonsets", self.namespace, self.name, "status"), {"status": dict(patch)})
+
     def patch_template(self, patch: Mapping[str, Any], *, why: str = "change template") -> None:
         """Apply a JSON merge patch to the pod template."""
         self.patch({"spec": {"template": patch}}, why=why)
@@ -126,8 +131,10 @@ class Agent:
         wanted = _names(nodes)
         return self._pods(
             f"{self.name} has one available pod on {_listing(wanted)} and none elsewhere",
-            lambda world, ds: {pod.target for pod in world.pods_of(self.uid)} == set(wanted)
-            and all(self._one_available(world, ds, node) for node in wanted),
+            lambda world, ds: (
+                {pod.target for pod in world.pods_of(self.uid)} == set(wanted)
+                and all(self._one_available(world, ds, node) for node in wanted)
+            ),
         )
 
     def terminating_on(self, *nodes: Node | str) -> When:
@@ -135,7 +142,7 @@ class Agent:
         wanted = _names(nodes)
         return self._pods(
             f"{self.name} has a terminating pod on {_listing(wanted)}",
-            lambda world, ds: all(any(pod.terminating for pod in world.pods_on(self.uid, node)) for node in wanted),
+            lambda world, _: all(any(pod.terminating for pod in world.pods_on(self.uid, node)) for node in wanted),
         )
 
     def pending_on(self, *nodes: Node | str) -> When:
@@ -143,7 +150,7 @@ class Agent:
         wanted = _names(nodes)
         return self._pods(
             f"{self.name} has a Pending pod on {_listing(wanted)}",
-            lambda world, ds: all(any(pod.status.phase == "Pending" for pod in world.pods_on(self.uid, node)) for node in wanted),
+            lambda world, _: all(any(pod.status.phase == "Pending" for pod in world.pods_on(self.uid, node)) for node in wanted),
         )
 
     def observed(self) -> When:
@@ -156,7 +163,9 @@ class Agent:
         generation = self.generation
         return self._daemonset(
             f"{self.name} status of generation {generation} has {_pairs(counters)}",
-            lambda ds: ds.status.observed_generation >= generation and all(getattr(ds.status, key) == value for key, value in counters.items()),
+            lambda ds: (
+                ds.status.observed_generation >= generation and all(getattr(ds.status, key) == value for key, value in counters.items())
+            ),
         )
 
     def rolled_out(self) -> When:
@@ -176,19 +185,25 @@ class Agent:
 
     def gone(self) -> When:
         """The DaemonSet object (this UID) is no longer there."""
-        return When(f"{self.name} is gone", lambda world: self.uid not in world.by_uid, self._see_status, self._look("daemonset", self.name))
+        return When(
+            f"{self.name} is gone", lambda world: self.uid not in world.by_uid, self._see_status, self._look("daemonset", self.name)
+        )
 
     def without_pods(self) -> When:
         """No pod is left whose managing owner it is."""
-        return When(f"{self.name} has no pods", lambda world: not any(True for _ in world.pods_of(self.uid)), self._see_pods, self._look("pods"))
+        return When(
+            f"{self.name} has no pods", lambda world: not any(True for _ in world.pods_of(self.uid)), self._see_pods, self._look("pods")
+        )
 
     def keeps(self, uids: Mapping[str, str]) -> When:
         """Each node still has the very pod it had (`uids()` of an earlier moment), and there is none besides."""
         wanted = set(uids.values())
         return When(
             f"{self.name} keeps its {len(wanted)} pods",
-            lambda world: {pod.metadata.uid for pod in world.pods_of(self.uid)} == wanted
-            and not any(pod.terminating for pod in world.pods_of(self.uid)),
+            lambda world: (
+                {pod.metadata.uid for pod in world.pods_of(self.uid)} == wanted
+                and not any(pod.terminating for pod in world.pods_of(self.uid))
+            ),
             self._see_pods,
             self._look("pods"),
         )
@@ -199,7 +214,8 @@ class Agent:
         return self._pods(
             f"{self.name} has another available pod on {_listing(wanted)}",
             lambda world, ds: all(
-                self._one_available(world, ds, node) and all(pod.metadata.uid != uids[node] for pod in world.pods_on(self.uid, node)) for node in wanted
+                self._one_available(world, ds, node) and all(pod.metadata.uid != uids[node] for pod in world.pods_on(self.uid, node))
+                for node in wanted
             ),
         )
 
@@ -214,11 +230,13 @@ class Agent:
     def bound_to(self, node: Node | str) -> When:
         """The node has a pod that the scheduler has bound to it, running or not."""
         [wanted] = _names([node])
-        return self._pods(f"{self.name} has a pod bound to {wanted}", lambda world, ds: any(pod.spec.node_name == wanted for pod in world.pods_of(ds)))
+        return self._pods(
+            f"{self.name} has a pod bound to {wanted}", lambda world, ds: any(pod.spec.node_name == wanted for pod in world.pods_of(ds))
+        )
 
     def pods_where(self, description: str, predicate: Callable[[list[Pod]], bool]) -> When:
         """Any further condition over its pods, sorted by node."""
-        return self._pods(description, lambda world, ds: predicate(sorted(world.pods_of(self.uid), key=lambda pod: pod.target)))
+        return self._pods(description, lambda world, _: predicate(sorted(world.pods_of(self.uid), key=lambda pod: pod.target)))
 
     # -- inside ---------------------------------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,14 @@ def parse(cluster: str, kubernetes: str | None, components: list[str], report: s
     if not 0 < scale < 1000:
         raise UsageError(f"--time-scale {time_scale}: give a positive number; 2 doubles every limit of a wait.")
     overrides = dict(parse_override(text) for text in components)
-    return Settings(cluster, resolve(kubernetes or os.environ.get("CONFORMANCE_KUBERNETES") or DEFAULT), overrides, Path(report), cast(Keep, keep), scale)
+    return Settings(
+        cluster,
+        resolve(kubernetes or os.environ.get("CONFORMANCE_KUBERNETES") or DEFAULT),
+        overrides,
+        Path(report),
+        cast(Keep, keep),
+        scale,
+    )
 
 
 def runs_folder() -> Path:
