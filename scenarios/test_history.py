@@ -48,21 +48,20 @@ def test_each_template_has_one_revision(cluster: ScenarioCluster, daemonset: Cre
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
     oldest = agent.pod_on(nodes[0])
     first = oldest.hash
+    trace.until(trace.has_revisions(agent, 1))
     [original] = trace.revisions(agent)
 
     agent.set_image("registry.k8s.io/pause:3.9")
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
-    assert [revision.revision for revision in trace.revisions(agent)] == [1, 2]
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 1, 2))
     listed = cluster.kubectl("get", "controllerrevisions", "--selector", "app=agent", "--no-headers").out.splitlines()
     assert {tuple(line.split()[:3]) for line in listed} == {
         (revision.metadata.name, f"daemonset.apps/{agent.name}", str(revision.revision)) for revision in trace.revisions(agent)
     }
     agent.set_image("registry.k8s.io/pause:3.10")
 
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 2, 3))
     assert agent.pod_on(nodes[0]).hash == first
     revisions = trace.revisions(agent)
-    assert [revision.revision for revision in revisions] == [2, 3]
     assert revisions[-1].metadata.name == original.metadata.name == f"{agent.name}-{first}"
     assert (revisions[-1].metadata.uid, revisions[-1].data) == (original.metadata.uid, original.data)
     assert trace.past.numbering_of(agent, 3) < trace.past.creation_of_pod(agent.pod_on(nodes[0]).metadata.uid)
@@ -89,7 +88,7 @@ def test_a_revision_holds_the_template_and_carries_the_annotations(cluster: Scen
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
     agent.patch({"metadata": {"annotations": {"kubernetes.io/change-cause": "back again"}}}, why="annotate")
     agent.set_image("registry.k8s.io/pause:3.10")
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 2, 3))
 
     newer, reused = trace.revisions(agent)
     assert (newer.revision, newer.metadata.annotations.get("kubernetes.io/change-cause")) == (2, "newer image")
@@ -203,7 +202,7 @@ def test_undo_as_a_dry_run_changes_nothing(cluster: ScenarioCluster, daemonset: 
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
     agent.set_image("registry.k8s.io/pause:3.9")
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 1, 2))
     before = agent.uids()
     generation = agent.generation
 

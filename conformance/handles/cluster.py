@@ -24,7 +24,7 @@ from conformance.trace.world import World
 class ScenarioCluster:
     """One scenario's view of a cluster."""
 
-    def __init__(self, cluster: Cluster, nodes: Nodes, namespace: str, recorder: Recorder, kubectl: Path, manifests: Path) -> None:  # noqa: PLR0917
+    def __init__(self, cluster: Cluster, nodes: Nodes, namespace: str, recorder: Recorder, kubectl: Path, manifests: Path) -> None:
         self.nodes = nodes
         self.namespace = namespace
         self.api = cluster.api

@@ -169,16 +169,22 @@ class Agent:
         )
 
     def rolled_out(self) -> When:
-        """The predicate of `kubectl rollout status`: generation observed, updated and available on every desired node, no old pod left."""
+        """The predicate of `kubectl rollout status`, and that every pod runs what the template says.
+
+        That is: generation observed, updated and available on every desired node, no old pod left. The pods are looked at because their
+        watch may be behind the DaemonSet's: its status then tells of pods that have not been seen yet.
+        """
         generation = self.generation
 
         def done(world: World, ds: DaemonSet) -> bool:
             status = ds.status
+            wanted = set(ds.spec.template.spec.containers)
             return (
                 status.observed_generation >= generation
                 and status.updated_number_scheduled >= status.desired_number_scheduled
                 and status.number_available >= status.desired_number_scheduled
                 and len(list(world.pods_of(self.uid))) <= status.desired_number_scheduled
+                and all(wanted <= set(pod.spec.containers) for pod in world.pods_of(self.uid))
             )
 
         return self._pods(f"{self.name} is rolled out (generation {generation})", done)
