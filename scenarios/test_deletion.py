@@ -43,7 +43,7 @@ def test_foreground_deletion_waits_for_the_pods(cluster: ScenarioCluster, daemon
     assert all(owner["blockOwnerDeletion"] for pod in trace.past.created(agent) for owner in pod["metadata"]["ownerReferences"])
     status = agent.now().status
 
-    trace.until(agent.gone())
+    trace.until(agent.gone(), agent.without_pods())
     assert trace.past.last_removal_of_pod(agent) < trace.past.removal_of(agent)
     assert trace.past.last_state(agent).status == status
     trace.expect_creations(agent, 2)

@@ -168,7 +168,7 @@ def test_undo_is_a_patch_of_the_user(cluster: ScenarioCluster, daemonset: Create
     agent.refresh()
 
     assert agent.generation == generation + 1
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.written(f"daemonsets/{agent.name}", "patch"))
     creators = trace.past.authors(f"daemonsets/{agent.name}", "create")
     assert trace.past.authors(f"daemonsets/{agent.name}", "patch") == creators
 

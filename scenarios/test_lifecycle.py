@@ -14,7 +14,7 @@ POD_GC = "system:serviceaccount:kube-system:pod-garbage-collector"
 @claim("001-18", "002-57", "D1-62", "D6-06")
 @needs(Capability.POD_TIMING, nodes=2)
 def test_a_deleted_pod_is_replaced_on_its_node(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """A deleted pod is replaced on the same node, by a new pod, and only once the old one is gone."""
+    """A deleted pod is replaced on the same node, by a new pod, and only once the old one has ended."""
     nodes = cluster.nodes.join(2)
     agent = daemonset("agent.yaml", template=cluster.behave(terminate_after=2))
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
@@ -28,7 +28,7 @@ def test_a_deleted_pod_is_replaced_on_its_node(cluster: ScenarioCluster, daemons
     after = agent.uids()
     assert after[nodes[0].name] != before[nodes[0].name]
     assert after[nodes[1].name] == before[nodes[1].name]
-    assert trace.past.removal_of_pod(lost.metadata.name) < trace.past.creation_of_pod(after[nodes[0].name])
+    assert trace.past.end_of_pod(lost.metadata.name) < trace.past.creation_of_pod(after[nodes[0].name])
     trace.expect_creations(agent, 3)
 
 

@@ -62,12 +62,15 @@ class Past:
         """The resourceVersions at which something happened, in order."""
         return [entry.rv or 0 for entry, before, after, _ in self.steps() if what(entry, before, after)]
 
-    def removal_of_pod(self, name: str) -> int:
-        """The resourceVersion at which a pod was gone."""
-        [rv] = self.revision_of(
-            lambda entry, before, _: entry.type == "deleted" and isinstance(before, Pod) and before.metadata.name == name
-        )
-        return rv
+    def end_of_pod(self, name: str) -> int:
+        """The resourceVersion at which a pod had ended: its phase was Failed or Succeeded, or it was gone.
+
+        A real kubelet reports the phase of a pod that is being deleted before the object goes; a simulated one only lets it go.
+        """
+        return self.revision_of(
+            lambda entry, before, after: (isinstance(after, Pod) and after.metadata.name == name and after.terminal)
+            or (entry.type == "deleted" and isinstance(before, Pod) and before.metadata.name == name)
+        )[0]
 
     def creation_of_pod(self, uid: str) -> int:
         """The resourceVersion at which a pod was created."""
