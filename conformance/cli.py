@@ -45,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     _version(build)
     build.set_defaults(run=_build)
 
+    prepare = commands.add_parser("prepare", help="get what kind clusters need to work here; does nothing where it works already")
+    prepare.add_argument("what", choices=["docker"], metavar="docker")
+    prepare.set_defaults(run=_prepare)
+
     up = commands.add_parser("up", help="start an embedded cluster to play with, and print its kubeconfig")
     _version(up)
     up.add_argument("--nodes", type=int, default=3, metavar="N", help="simulated nodes (default: 3)")
@@ -83,6 +87,14 @@ def _build(arguments: argparse.Namespace) -> int:
     overrides = dict(parse_override(text) for text in arguments.component)
     for name, path in build.ensure(arguments.names or COMPONENTS, minor=minor.minor, overrides=overrides).items():
         print(f"{name}={path}")
+    return 0
+
+
+def _prepare(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - docker is all there is so far
+    from conformance.components.engine.prepare import prepare  # noqa: PLC0415
+
+    engine = prepare(lambda text: print(text, file=sys.stderr))
+    print(f"Docker {engine.version}, control groups v{engine.cgroups}, runtime {engine.default_runtime}: ready for kind clusters")
     return 0
 
 
