@@ -9,8 +9,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conformance.errors import ConformanceError, UsageError
+
+if TYPE_CHECKING:
+    from conformance.components.versions import Minor
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     build = commands.add_parser("build", help="build components from their pinned Go modules into the user's cache")
-    build.add_argument("names", nargs="*", metavar="NAME", help="components (default: all that the embedded cluster needs)")
+    build.add_argument("names", nargs="*", metavar="NAME", help="components, or node-image for kind (default: all that the embedded cluster needs)")
     _version(build)
     build.set_defaults(run=_build)
 
@@ -85,9 +89,24 @@ def _build(arguments: argparse.Namespace) -> int:
 
     minor = versions.resolve(arguments.kubernetes or versions.DEFAULT)
     overrides = dict(parse_override(text) for text in arguments.component)
+    if "node-image" in arguments.names:
+        arguments.names.remove("node-image")
+        _node_image(minor, overrides)
+        if not arguments.names:
+            return 0
     for name, path in build.ensure(arguments.names or COMPONENTS, minor=minor.minor, overrides=overrides).items():
         print(f"{name}={path}")
     return 0
+
+
+def _node_image(minor: Minor, overrides: dict[str, Path]) -> None:
+    from conformance.components import images  # noqa: PLC0415
+    from conformance.components.engine import usable  # noqa: PLC0415
+    from conformance.components.engine.docker import Docker  # noqa: PLC0415
+
+    docker = Docker()
+    engine = usable.check(docker)
+    print(f"node-image={images.ensure(minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=overrides).name}")
 
 
 def _prepare(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - docker is all there is so far
