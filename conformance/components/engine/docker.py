@@ -85,7 +85,7 @@ class Docker:
         """What docker knows of a container, image, network or volume; None if there is none of that name."""
         result = self.run("inspect", "--type", kind, name, check=False)
         if not result.ok:
-            if "no such" in result.err.lower():
+            if any(words in result.err.lower() for words in ("no such", "not found")):
                 return None
             raise DockerError(result)
         found: dict[str, Any] = json.loads(result.out)[0]
