@@ -11,7 +11,7 @@ import pytest
 
 from conformance.clusters.protocol import Capability
 from conformance.errors import ConformanceError, UsageError
-from conformance.kube.manifests import merge
+from conformance.kube.manifests import merge, merge_template
 from conformance.report import allure, junit
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
@@ -49,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
     try:
         options = settings.parse(*(config.getoption(name) for name in ("cluster", "kubernetes", "component", "report", "keep", "time_scale")))
+        options = settings.with_kind(options, {name: config.getoption(name, None) for name in settings.KIND_OPTIONS})
         worker = config.stash[WORKER] = Worker(config, options)
         if worker.wants_scenarios:
             worker.prepare_outputs()
@@ -65,6 +66,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from None
     except ConformanceError as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Learn how many nodes the selected scenarios need at once: real ones are made in the beginning."""
+    needs = [mark.kwargs.get("nodes", 1) for item in session.items for mark in item.iter_markers("needs")]
+    session.config.stash[WORKER].nodes = max(needs, default=1)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -140,9 +147,16 @@ def daemonset(cluster: ScenarioCluster) -> Callable[..., Agent]:
         if node_selector is not None:
             body = merge(body, {"spec": {"template": {"spec": {"nodeSelector": dict(node_selector)}}}})
         body = merge(body, {"spec": {**dict(spec or {})}})
-        return cluster.apply(merge(body, {"spec": {"template": dict(template or {})}}))
+        body["spec"]["template"] = merge_template(body["spec"]["template"], template or {})
+        return cluster.apply(body)
 
     return create
+
+
+@pytest.fixture(scope="session")
+def kind_cluster(request: pytest.FixtureRequest) -> Any:
+    """pytest-kind's fixture, for tests that were written for it: its KindCluster, of the cluster that `--cluster kind` runs on."""
+    return request.config.stash[WORKER].kind_cluster()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -152,6 +166,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         yield
     except BaseException as error:
         run = item.stash.get(RUN, None)
+        if run is not None and not isinstance(error, pytest.skip.Exception):
+            run.diagnose()
         if run is not None and (broken := [tally.id for tally in run.finish() if tally.violated]):
             error.add_note(f"Violated while it ran: {', '.join(broken)}")
         raise

@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.clusters.protocol import Node
 from conformance.kube.api import Api
+from conformance.kube.manifests import merge_template
 from conformance.kube.records import DaemonSet, Pod
 from conformance.kube.resources import path
 from conformance.model.availability import is_available
@@ -47,13 +48,17 @@ class Agent:
         self.rv = int(changed["metadata"]["resourceVersion"])
 
     def patch_template(self, patch: Mapping[str, Any], *, why: str = "change template") -> None:
-        """Apply a JSON merge patch to the pod template."""
+        """Apply a JSON merge patch to the pod template; containers without an image change those of the same name."""
+        if "containers" in (patch.get("spec") or {}):
+            containers = merge_template(self.get()["spec"]["template"], {"spec": {"containers": patch["spec"]["containers"]}})["spec"]["containers"]
+            patch = {**patch, "spec": {**patch["spec"], "containers": containers}}
         self.patch({"spec": {"template": patch}}, why=why)
 
     def set_image(self, image: str = NEXT_IMAGE, *, also: Mapping[str, Any] | None = None) -> None:
         """Give every container another image, as `kubectl set image` does; `also` is merged into the template in the same write."""
-        containers = self.get()["spec"]["template"]["spec"]["containers"]
         template: dict[str, Any] = dict(also or {})
+        changes = {"spec": {"containers": template.get("spec", {}).get("containers", [])}}
+        containers = merge_template(self.get()["spec"]["template"], changes if changes["spec"]["containers"] else {})["spec"]["containers"]
         template["spec"] = {**template.get("spec", {}), "containers": [{**container, "image": image} for container in containers]}
         self.patch_template(template, why=f"set image {image}")
 

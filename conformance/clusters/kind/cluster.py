@@ -52,6 +52,11 @@ class KindCluster:
         )
         self._clean = self.fingerprint()
 
+    @property
+    def pytest_kind(self) -> Any:
+        """pytest-kind's own object for this cluster."""
+        return self._driver.cluster
+
     @contextlib.contextmanager
     def nodes(self) -> Iterator[KindNodes]:
         """The nodes for one scenario; on leaving, their kubelets end and their Node objects go."""

@@ -20,7 +20,7 @@ from conformance.components import build, images
 from conformance.components.engine import usable
 from conformance.components.engine.docker import Docker
 from conformance.components.versions import Minor, resolve
-from conformance.errors import ApiError, ClusterError
+from conformance.errors import ApiError, ClusterError, UsageError
 from conformance.kube.api import Api
 from conformance.kube.resources import path
 
@@ -37,7 +37,7 @@ class KindProvider:
     """Starts kind clusters of one Kubernetes minor.
 
     `image` is a node image to take instead of building one; `kind` a kind program instead of the pinned one. `workers` are made in the
-    beginning, more of them when a scenario needs them. `keep` is the folder for logs that are to be kept.
+    beginning, more of them when a scenario needs them. kind writes into `kubeconfig`, if one is given. `keep` is the folder for logs that are to be kept.
     """
 
     name = "kind"
@@ -51,6 +51,7 @@ class KindProvider:
         workers: int = 2,
         image: str = "",
         kind: Path | None = None,
+        kubeconfig: Path | None = None,
         cluster_name: str = "",
         overrides: Mapping[str, Path] | None = None,
         keep: Path | None = None,
@@ -61,6 +62,7 @@ class KindProvider:
         self._workers = max(1, min(workers, most_nodes()))
         self._image = image
         self._kind = kind
+        self._kubeconfig = kubeconfig
         self._cluster_name = cluster_name
         self._overrides = dict(overrides or {})
         self._keep = keep
@@ -83,11 +85,16 @@ class KindProvider:
         image = self.prepare()
         docker = Docker()
         engine = usable.reach(docker)
+        if self._cluster_name and node_names(docker, self._cluster_name):
+            raise UsageError(
+                f"There is a kind cluster called {self._cluster_name} already, and it may be anybody's. Take another --cluster-name, "
+                f"or remove it: `kind delete cluster --name {self._cluster_name}`."
+            )
         owners.ensure_network(docker)
         owner = owners.create(self._run_dir)
         name = self._cluster_name or f"dsc-{secrets.token_hex(3)}"
         assert self._kind is not None
-        driver = Driver(name, owner.run, kind=self._kind, kubectl=self._kubectl, image=image)
+        driver = Driver(name, owner.run, kind=self._kind, kubectl=self._kubectl, image=image, kubeconfig=self._kubeconfig)
         try:
             configuration.prepare(owner.run)
             config = configuration.cluster(name, workers=self._workers, run=owner.run, cgroups_v1=engine.cgroups_v1, own_image=not self._image)
