@@ -16,7 +16,7 @@ from conformance.report import allure, junit
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.trace import Trace
-from conformance.session import ordering, outcome, settings
+from conformance.session import kind, ordering, outcome, settings
 from conformance.session.run import ScenarioRun
 from conformance.session.worker import Worker
 
@@ -156,7 +156,7 @@ def daemonset(cluster: ScenarioCluster) -> Callable[..., Agent]:
 @pytest.fixture(scope="session")
 def kind_cluster(request: pytest.FixtureRequest) -> Any:
     """pytest-kind's fixture, for tests that were written for it: its KindCluster, of the cluster that `--cluster kind` runs on."""
-    return request.config.stash[WORKER].kind_cluster()
+    return kind.pytest_kinds(request.config.stash[WORKER])
 
 
 @pytest.hookimpl(wrapper=True)

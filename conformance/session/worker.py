@@ -8,20 +8,17 @@ import platform
 import sys
 import time
 from pathlib import Path
-from typing import Any
-
 import pytest
 
 import conformance
 from conformance.clusters.embedded import EmbeddedProvider
 from conformance.clusters.embedded.runs import sweep
-from conformance.clusters.kind import KindProvider
 from conformance.clusters.protocol import Facts
 from conformance.components import build
 from conformance.components.overrides import describe
-from conformance.errors import UsageError
 from conformance.report import folder, terminal, write
 from conformance.report.results import Run, ScenarioResult
+from conformance.session import kind
 from conformance.session.lease import Leasable, Lease
 from conformance.session.settings import Settings, runs_folder
 
@@ -31,6 +28,9 @@ COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedul
 class Worker:
     """What this process does for the session."""
 
+    #: The most nodes that one of the selected scenarios needs at once.
+    nodes = 1
+
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.config = config
         self.settings = settings
@@ -38,7 +38,6 @@ class Worker:
         self.manifests = config.rootpath / "manifests"
         self.lease = Lease(self._open, say=self._say)
         self.summary: list[str] = []
-        self.nodes = 1
         self._binaries: dict[str, Path] | None = None
         self._started = time.time()
 
@@ -59,14 +58,10 @@ class Worker:
     @property
     def binaries(self) -> dict[str, Path]:
         """The components, built if need be."""
+        if self._binaries is None and self.settings.cluster == "kind":
+            self._binaries = kind.binaries(self.settings)
         if self._binaries is None:
-            overrides = dict(self.settings.overrides)
-            names = COMPONENTS
-            if self.settings.cluster == "kind":
-                names = ("kubectl",)
-                if self.settings.kind.kubectl is not None:
-                    overrides["kubectl"] = self.settings.kind.kubectl
-            self._binaries = build.ensure(names, minor=self.settings.minor.minor, overrides=overrides)
+            self._binaries = build.ensure(COMPONENTS, minor=self.settings.minor.minor, overrides=self.settings.overrides)
         return self._binaries
 
     def prepare_outputs(self) -> None:
@@ -87,7 +82,7 @@ class Worker:
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
             _ = self.binaries
             if self.settings.cluster == "kind":
-                self._kind().prepare()
+                kind.provider(self).prepare()
 
     def finish(self, exitstatus: int | pytest.ExitCode, now: float) -> int | pytest.ExitCode:
         """End the cluster; in the controller write the report. Returns the exit status: a run in which no scenario could run has failed."""
@@ -108,31 +103,9 @@ class Worker:
             return pytest.ExitCode.TESTS_FAILED
         return exitstatus
 
-    def kind_cluster(self) -> Any:
-        """pytest-kind's own object for the cluster in use."""
-        if self.settings.cluster != "kind":
-            raise UsageError("The fixture kind_cluster needs `--cluster kind`.")
-        return getattr(self.lease.take(), "pytest_kind")  # noqa: B009 - no other cluster has it
-
-    def _kind(self) -> KindProvider:
-        options = self.settings.kind
-        worker = getattr(self.config, "workerinput", {}).get("workerid", "")
-        return KindProvider(
-            self.settings.minor,
-            runs_folder(),
-            kubectl=self.binaries["kubectl"],
-            workers=self.nodes,
-            image=options.image,
-            kind=options.program,
-            kubeconfig=options.kubeconfig,
-            cluster_name=f"{options.name}-{worker}" if options.name and worker else options.name,
-            overrides=self.settings.overrides,
-            keep=self.settings.report.absolute() / "logs",
-        )
-
     def _open(self) -> Leasable:
         if self.settings.cluster == "kind":
-            return self._kind().open()
+            return kind.provider(self).open()
         return EmbeddedProvider(self.settings.minor.minor, runs_folder(), binaries=self.binaries, keep=self.settings.report.absolute() / "logs").open()
 
     def _save_run(self, now: float) -> None:
