@@ -118,6 +118,10 @@ class KindCluster:
         """Write down what can be seen at this moment: objects, events, logs of components and kubelets."""
         diagnostics.write(self, folder, namespace)
 
+    def add_nodes(self, count: int) -> None:
+        """Let nodes join that stay for as long as the cluster does."""
+        KindNodes(self).join(count)
+
     def detach(self) -> None:
         """Let it outlive this process, until `conformance down`."""
         owners.note(self._owner.run, self.facts.name, self.facts.kubeconfig)

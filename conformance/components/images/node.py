@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ FORMAT = 3
 REPOSITORY = "daemonset-conformance/node"
 PROGRAMS = (*contents.CONTROL_PLANE, "kubelet", "kubeadm", "kubectl")
 IN_PATH = ("kubelet", "kubeadm", "kubectl")
+#: Marks the containers in which images are made, with whose they are.
 OWNER = "conformance.daemonset/building"
 
 _IMPORT = """
@@ -68,9 +70,10 @@ def ensure(
     if docker.inspect(name, kind="image"):
         return made
     reporter = _Reporter(f"building node image {chosen.version.removeprefix('v')}", progress or Printer())
-    with locked(cache.root() / "locks" / "node-image.lock", lambda: reporter.say("waiting for another run that builds one")):
+    with locked(_lock(), lambda: reporter.say("waiting for another run that builds one")):
         if docker.inspect(name, kind="image"):
             return made
+        _sweep(docker)
         try:
             _make(docker, made, programs, reporter)
         except BaseException:
@@ -78,6 +81,35 @@ def ensure(
             raise
     reporter.end(f"built {name}")
     return made
+
+
+def clean(docker: Docker, *, images: bool) -> list[str]:
+    """Remove the containers of killed builds, and with `images` all node images that nothing uses; returns the names. A running build is left alone."""
+    with contextlib.suppress(BlockingIOError), locked(_lock()):
+        removed = _sweep(docker)
+        if images:
+            for name in docker.run("image", "ls", "--filter", f"label={base.LABEL}", "--format", "{{.Repository}}:{{.Tag}}").out.split():
+                if docker.run("image", "rm", name, check=False).ok:
+                    removed.append(name)
+        return removed
+    return []
+
+
+def _lock() -> Path:
+    """One image is made at a time: they share a base, and the disk."""
+    return cache.root() / "locks" / "node-image.lock"
+
+
+def _whose() -> str:
+    return f"uid-{os.getuid()}"
+
+
+def _sweep(docker: Docker) -> list[str]:
+    """Remove what builds of this user left that were killed; the caller holds the lock."""
+    left = docker.names("container", f"label={OWNER}={_whose()}")
+    if left:
+        docker.run("rm", "--force", "--volumes", *left, check=False)
+    return left
 
 
 def key(programs: Mapping[str, Path], *, cgroups_v1: bool) -> str:
@@ -103,7 +135,7 @@ def _make(docker: Docker, image: NodeImage, programs: Mapping[str, Path], report
     with workplace(building) as (folder, _):
         try:
             docker.run(
-                "run", "--detach", "--name", container, "--label", f"{OWNER}={os.getpid()}", "--privileged", "--security-opt", "seccomp=unconfined",
+                "run", "--detach", "--name", container, "--label", f"{OWNER}={_whose()}", "--privileged", "--security-opt", "seccomp=unconfined",
                 "--network", "none", "--entrypoint", "/bin/sleep", below, "infinity",
             )  # fmt: skip
             reporter.say("writing the images of the control plane")
