@@ -54,7 +54,9 @@ def merge_template(template: Mapping[str, Any], patch: Mapping[str, Any]) -> dic
     by_name = {container["name"]: container for container in changes}
     containers = [merge(old, by_name.pop(old["name"], {})) for old in template["spec"]["containers"]]
     if by_name:
-        raise UsageError(f"the pod template has no container called {', '.join(by_name)}; it has {', '.join(c['name'] for c in containers)}")
+        raise UsageError(
+            f"the pod template has no container called {', '.join(by_name)}; it has {', '.join(c['name'] for c in containers)}"
+        )
     return merge(template, {**patch, "spec": {**patch["spec"], "containers": containers}})
 
 

@@ -30,7 +30,6 @@ class KindSettings:
     kubectl: Path | None = None
 
 
-
 @dataclass(frozen=True)
 class Settings:
     """The options of a run. `time_scale` multiplies every limit of a wait."""
@@ -50,7 +49,9 @@ def with_kind(settings: Settings, given: Mapping[str, Any]) -> Settings:
     for option in ("kind_bin", "kind_kubectl_bin"):
         path = Path(given[option]).expanduser().absolute() if given.get(option) else None
         if path is not None and not os.access(path, os.X_OK):
-            raise UsageError(f"--{option.replace('_', '-')} {path}: there is no program at that path. Correct it, or leave the option out to have it built.")
+            raise UsageError(
+                f"--{option.replace('_', '-')} {path}: there is no program at that path. Correct it, or leave the option out to have it built."
+            )
         paths[option] = path
     name = given.get("cluster_name") or ""
     kind = KindSettings(
@@ -76,7 +77,14 @@ def parse(cluster: str, kubernetes: str | None, components: list[str], report: s
     if not 0 < scale < 1000:
         raise UsageError(f"--time-scale {time_scale}: give a positive number; 2 doubles every limit of a wait.")
     overrides = dict(parse_override(text) for text in components)
-    return Settings(cluster, resolve(kubernetes or os.environ.get("CONFORMANCE_KUBERNETES") or DEFAULT), overrides, Path(report), cast(Keep, keep), scale)
+    return Settings(
+        cluster,
+        resolve(kubernetes or os.environ.get("CONFORMANCE_KUBERNETES") or DEFAULT),
+        overrides,
+        Path(report),
+        cast(Keep, keep),
+        scale,
+    )
 
 
 def runs_folder() -> Path:

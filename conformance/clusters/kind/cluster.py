@@ -34,7 +34,16 @@ class KindCluster:
     """What KindProvider.open() gives."""
 
     def __init__(
-        self, docker: Docker, driver: Driver, owner: owners.Owner, yard: Yard, api: Api, facts: Facts, capacity: Mapping[str, str], *, keep: Path | None
+        self,
+        docker: Docker,
+        driver: Driver,
+        owner: owners.Owner,
+        yard: Yard,
+        api: Api,
+        facts: Facts,
+        capacity: Mapping[str, str],
+        *,
+        keep: Path | None,
     ) -> None:
         self._docker = docker
         self._driver = driver
@@ -48,7 +57,10 @@ class KindCluster:
         self._components = {name: StaticPod(self, name) for name in NAMES}
         # Ends when the control plane's container does, so that asking costs nothing.
         self._end = subprocess.Popen(
-            [str(docker.program), "wait", yard.control_plane.name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [str(docker.program), "wait", yard.control_plane.name],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         self._clean = self.fingerprint()
 
@@ -112,7 +124,9 @@ class KindCluster:
     def check(self) -> None:
         """Raise ComponentDied if the control plane's container has ended."""
         if self._end.poll() is not None:
-            raise ComponentDied(f"The control plane's container {self.yard.control_plane.name} has ended: {describe(self.yard.control_plane)}")
+            raise ComponentDied(
+                f"The control plane's container {self.yard.control_plane.name} has ended: {describe(self.yard.control_plane)}"
+            )
 
     def diagnose(self, folder: Path, namespace: str) -> None:
         """Write down what can be seen at this moment: objects, events, logs of components and kubelets."""

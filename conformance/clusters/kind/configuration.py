@@ -72,7 +72,12 @@ def cni(index: int) -> str:
             "type": "ptp",
             "ipMasq": False,
             "mtu": 1500,
-            "ipam": {"type": "host-local", "dataDir": "/run/cni-ipam-state", "routes": [{"dst": "0.0.0.0/0"}], "ranges": [[{"subnet": subnet}]]},
+            "ipam": {
+                "type": "host-local",
+                "dataDir": "/run/cni-ipam-state",
+                "routes": [{"dst": "0.0.0.0/0"}],
+                "ranges": [[{"subnet": subnet}]],
+            },
         },
         {"type": "portmap", "capabilities": {"portMappings": True}},
     ]

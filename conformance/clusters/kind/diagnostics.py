@@ -19,7 +19,7 @@ _OBJECTS = ("nodes", "daemonsets", "controllerrevisions", "pods")
 #: Lines of a log; the minutes before a failure fit.
 _LINES = 2000
 _CONTAINERS = "ctr -n k8s.io containers ls; ctr -n k8s.io tasks ls"
-_COMPONENT_LOGS = f"for file in /var/log/pods/kube-system_*/*/*.log; do echo \"==> $file\"; tail -n {_LINES} $file; done"
+_COMPONENT_LOGS = f'for file in /var/log/pods/kube-system_*/*/*.log; do echo "==> $file"; tail -n {_LINES} $file; done'
 
 
 def write(cluster: KindCluster, folder: Path, namespace: str) -> list[Path]:
@@ -44,7 +44,10 @@ def write(cluster: KindCluster, folder: Path, namespace: str) -> list[Path]:
 
     def of_node(machine: Machine) -> None:
         with contextlib.suppress(ConformanceError):
-            put(f"{machine.name}.kubelet.log", machine.sh(f"journalctl --no-pager --lines={_LINES} --unit=kubelet --unit=containerd", check=False))
+            put(
+                f"{machine.name}.kubelet.log",
+                machine.sh(f"journalctl --no-pager --lines={_LINES} --unit=kubelet --unit=containerd", check=False),
+            )
         with contextlib.suppress(ConformanceError):
             put(f"{machine.name}.containers.txt", machine.sh(_CONTAINERS, check=False))
 
@@ -60,5 +63,7 @@ def _event_lines(cluster: KindCluster, namespace: str) -> list[str]:
     for event in events:
         at = event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"]
         about = event["involvedObject"]
-        lines.append(f"{at}  {event.get('type', '')}  {event.get('reason', '')}  {about.get('kind', '')}/{about.get('name', '')}  {event.get('message', '')}")
+        lines.append(
+            f"{at}  {event.get('type', '')}  {event.get('reason', '')}  {about.get('kind', '')}/{about.get('name', '')}  {event.get('message', '')}"
+        )
     return sorted(lines)

@@ -41,7 +41,9 @@ class Driver:
             f'#!/bin/sh\n[ "$1" = get ] && exec {shlex.quote(str(kind))} "$@" 2>/dev/null\nexec {shlex.quote(str(kind))} "$@" >>{shlex.quote(str(self._log))} 2>&1\n'
         )
         self._script.chmod(0o755)
-        self.cluster = cast(KindCluster, Theirs(name, kubeconfig or folder / "kubeconfig", image=image, kind_path=self._script, kubectl_path=kubectl))
+        self.cluster = cast(
+            KindCluster, Theirs(name, kubeconfig or folder / "kubeconfig", image=image, kind_path=self._script, kubectl_path=kubectl)
+        )
 
     @property
     def kubeconfig(self) -> Path:
@@ -62,7 +64,9 @@ class Driver:
         try:
             self.cluster.delete()
         except subprocess.CalledProcessError as error:
-            raise ClusterError(f"kind could not delete the cluster {self.cluster.name} (exit code {error.returncode}); it said:\n{self.said()}") from error
+            raise ClusterError(
+                f"kind could not delete the cluster {self.cluster.name} (exit code {error.returncode}); it said:\n{self.said()}"
+            ) from error
 
     def export_logs(self, target: Path) -> None:
         """`kind export logs`: everything kind knows how to collect from every node."""

@@ -45,7 +45,10 @@ class Machine:
 
     def connect(self) -> None:
         """Give its pods a network; without one its kubelet reports that it is not Ready."""
-        self.sh(f"mkdir -p /etc/cni/net.d; cat > {configuration.CNI_FILE}.new; mv {configuration.CNI_FILE}.new {configuration.CNI_FILE}", stdin=configuration.cni(self.index))
+        self.sh(
+            f"mkdir -p /etc/cni/net.d; cat > {configuration.CNI_FILE}.new; mv {configuration.CNI_FILE}.new {configuration.CNI_FILE}",
+            stdin=configuration.cni(self.index),
+        )
 
     def disconnect(self) -> None:
         """Take the network away from pods that are still to be made."""
@@ -154,7 +157,9 @@ class Yard:
         return str(network["IPAddress"])
 
     def _booted(self, machine: Machine) -> None:
-        with subprocess.Popen([str(self._docker.program), "logs", "--follow", machine.name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as logs:
+        with subprocess.Popen(
+            [str(self._docker.program), "logs", "--follow", machine.name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as logs:
             assert logs.stdout is not None
             late = threading.Timer(BOOT_LIMIT, logs.kill)
             late.start()

@@ -97,7 +97,9 @@ class KindProvider:
         driver = Driver(name, owner.run, kind=self._kind, kubectl=self._kubectl, image=image, kubeconfig=self._kubeconfig)
         try:
             configuration.prepare(owner.run)
-            config = configuration.cluster(name, workers=self._workers, run=owner.run, cgroups_v1=engine.cgroups_v1, own_image=not self._image)
+            config = configuration.cluster(
+                name, workers=self._workers, run=owner.run, cgroups_v1=engine.cgroups_v1, own_image=not self._image
+            )
             file = owner.run / "kind.json"
             file.write_text(json.dumps(config))
             driver.create(file)

@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from conformance.errors import ConformanceError, ToolMissing
 
@@ -53,15 +53,12 @@ class Docker:
             )
         self.program = Path(found)
 
-    def run(
-        self, *args: str, check: bool = True, stdin: IO[bytes] | str | None = None, timeout: float = PATIENCE
-    ) -> Result:
+    def run(self, *args: str, check: bool = True, stdin: str = "", timeout: float = PATIENCE) -> Result:
         """Run `docker ARGS`; DockerError on a failure, unless `check` is off. `timeout` is seconds."""
         try:
             done = subprocess.run(
                 [str(self.program), *args],
-                input=stdin.encode() if isinstance(stdin, str) else None,
-                **({} if isinstance(stdin, str) else {"stdin": stdin or subprocess.DEVNULL}),
+                input=stdin.encode(),
                 capture_output=True,
                 timeout=timeout,
                 check=False,
@@ -77,9 +74,9 @@ class Docker:
 
     def shell(self, container: str, script: str, *, check: bool = True, stdin: str | None = None, timeout: float = 120.0) -> str:
         """Run a shell script in a container, with all its rights; returns what it wrote."""
-        return self.run(
-            "exec", "--privileged", *(["-i"] if stdin is not None else []), container, "sh", "-euc", script, check=check, stdin=stdin, timeout=timeout
-        ).out
+        interactive = [] if stdin is None else ["--interactive"]
+        arguments = ["exec", "--privileged", *interactive, container, "sh", "-euc", script]
+        return self.run(*arguments, check=check, stdin=stdin or "", timeout=timeout).out
 
     def inspect(self, name: str, *, kind: str = "container") -> dict[str, Any] | None:
         """What docker knows of a container, image, network or volume; None if there is none of that name."""

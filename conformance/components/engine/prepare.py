@@ -135,8 +135,8 @@ def _by_hand(arguments: list[str]) -> None:
         end = time.monotonic() + START_LIMIT
         try:
             while True:
-                ready, _, _ = select.select([notify, handle], [], [], max(0.0, end - time.monotonic()))
-                if notify in ready and b"READY=1" in notify.recv(4096):
+                ready, _, _ = select.select([notify.fileno(), handle], [], [], max(0.0, end - time.monotonic()))
+                if notify.fileno() in ready and b"READY=1" in notify.recv(4096):
                     return
                 if handle in ready or not ready:
                     last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])

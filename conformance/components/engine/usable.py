@@ -77,9 +77,15 @@ def reach(docker: Docker) -> Engine:
                 f"or set DOCKER_HOST to a daemon of your own. Docker said: {problems}"
             )
         where = os.environ.get("DOCKER_HOST", "")
-        fix = f"DOCKER_HOST is {where}: check that it is right." if where else "Start it (`sudo systemctl start docker`), or as root `conformance prepare docker`."
+        fix = (
+            f"DOCKER_HOST is {where}: check that it is right."
+            if where
+            else "Start it (`sudo systemctl start docker`), or as root `conformance prepare docker`."
+        )
         raise ToolMissing(f"The Docker daemon does not answer. {fix} Docker said: {problems or 'nothing'}")
-    return Engine(info["ServerVersion"], str(info.get("CgroupVersion", "")), Path(info.get("DockerRootDir", "/")), info.get("DefaultRuntime", "runc"))
+    return Engine(
+        info["ServerVersion"], str(info.get("CgroupVersion", "")), Path(info.get("DockerRootDir", "/")), info.get("DefaultRuntime", "runc")
+    )
 
 
 def local() -> bool:

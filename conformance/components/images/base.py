@@ -24,10 +24,30 @@ FORMAT = 2
 """Counts changes of this module that make another image of the same inputs."""
 #: systemd 258 and later refuse the first version of control groups; trixie has 257.
 SUITE = "trixie"
-PACKAGES = (
-    "systemd,dbus,containerd,runc,containernetworking-plugins,iptables,nftables,iproute2,ethtool,util-linux,mount,kmod,conntrack,procps,"
-    "socat,ebtables,ca-certificates,curl,jq,libseccomp2,e2fsprogs,busybox-static"
-).split(",")
+PACKAGES = [
+    "systemd",
+    "dbus",
+    "containerd",
+    "runc",
+    "containernetworking-plugins",
+    "iptables",
+    "nftables",
+    "iproute2",
+    "ethtool",
+    "util-linux",
+    "mount",
+    "kmod",
+    "conntrack",
+    "procps",
+    "socat",
+    "ebtables",
+    "ca-certificates",
+    "curl",
+    "jq",
+    "libseccomp2",
+    "e2fsprogs",
+    "busybox-static",
+]
 REPOSITORY = "daemonset-conformance/node-base"
 LABEL = "conformance.daemonset/image"
 CONFIG = {
@@ -71,9 +91,13 @@ def ensure(docker: Docker, say: Callable[[str], None]) -> str:
     if docker.inspect(name, kind="image"):
         return name
     if os.geteuid() != 0:
-        raise UsageError("Making a node image needs root, for debootstrap unpacks Debian's packages as they are. Call again with sudo, or use a published image (--kind-image).")
+        raise UsageError(
+            "Making a node image needs root, for debootstrap unpacks Debian's packages as they are. Call again with sudo, or use a published image (--kind-image)."
+        )
     if not shutil.which("debootstrap"):
-        raise ToolMissing("A node image starts from Debian's packages: `apt-get install debootstrap` (packaged by most distributions), then call again.")
+        raise ToolMissing(
+            "A node image starts from Debian's packages: `apt-get install debootstrap` (packaged by most distributions), then call again."
+        )
     building = cache.root() / "building"
     building.mkdir(parents=True, exist_ok=True)
     sweep(building)
@@ -90,7 +114,13 @@ def ensure(docker: Docker, say: Callable[[str], None]) -> str:
         excluded = [f"--exclude=./{name}/*" for name in ("proc", "sys", "dev", "run", "tmp")]
         _call(["tar", "--numeric-owner", "--xattrs", "-C", str(root), *excluded, "-cf", str(folder / "layer.tar"), "."], folder, say, lock)
         shutil.rmtree(root)
-        archive.write(folder / "image.tar", folder / "layer.tar", CONFIG, [name], architecture=archive.ARCHITECTURES.get(os.uname().machine, os.uname().machine))
+        archive.write(
+            folder / "image.tar",
+            folder / "layer.tar",
+            CONFIG,
+            [name],
+            architecture=archive.ARCHITECTURES.get(os.uname().machine, os.uname().machine),
+        )
         (folder / "layer.tar").unlink()
         say("loading it into Docker")
         docker.run("load", "--quiet", "--input", str(folder / "image.tar"))
@@ -108,12 +138,19 @@ def _module(version: str, say: Callable[[str], None]) -> Path:
             lines.append(line)
 
     say(f"fetching kind's module {version}")
-    code = command.run([str(go), "mod", "download", "-json", f"sigs.k8s.io/kind@{version}"], folder=folder, environment=toolchain.environment(go), each=each)
+    code = command.run(
+        [str(go), "mod", "download", "-json", f"sigs.k8s.io/kind@{version}"],
+        folder=folder,
+        environment=toolchain.environment(go),
+        each=each,
+    )
     try:
         text = "\n".join(lines)
         return Path(json.loads(text[text.index("{") :])["Dir"])
     except (ValueError, KeyError):
-        raise BuildError(f"kind's Go module {version} could not be had (go ended with {code}); check GOPROXY. go said:\n{text[-2000:]}") from None
+        raise BuildError(
+            f"kind's Go module {version} could not be had (go ended with {code}); check GOPROXY. go said:\n{text[-2000:]}"
+        ) from None
 
 
 def _add_kind(root: Path, module: Path) -> None:
@@ -132,14 +169,20 @@ def _add_kind(root: Path, module: Path) -> None:
     text = containerd.read_text()
     changed = text.replace("restrict_oom_score_adj = false", "restrict_oom_score_adj = true")
     if changed == text:
-        raise BuildError(f"{containerd} of kind's module is not as expected (restrict_oom_score_adj); this version of kind needs another recipe.")
+        raise BuildError(
+            f"{containerd} of kind's module is not as expected (restrict_oom_score_adj); this version of kind needs another recipe."
+        )
     containerd.write_text(changed)
     root.chmod(stat.S_IMODE(root.stat().st_mode) | 0o055)
 
 
 def _call(arguments: Sequence[str], folder: Path, say: Callable[[str], None], lock: int) -> None:
     lines: list[str] = []
-    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C",
+        "DEBIAN_FRONTEND": "noninteractive",
+    }
     environment |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
 
     def each(line: str | None) -> None:

@@ -30,7 +30,26 @@ SLEEPERS = (
 )
 #: The same programs without a command of their own, for scenarios that bring one.
 TOOLS = ("docker.io/library/busybox:1",)
-APPLETS = ("sh", "sleep", "cat", "echo", "tail", "true", "false", "touch", "rm", "ls", "kill", "wget", "nc", "httpd", "date", "test", "env", "hostname")
+APPLETS = (
+    "sh",
+    "sleep",
+    "cat",
+    "echo",
+    "tail",
+    "true",
+    "false",
+    "touch",
+    "rm",
+    "ls",
+    "kill",
+    "wget",
+    "nc",
+    "httpd",
+    "date",
+    "test",
+    "env",
+    "hostname",
+)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,9 @@ def ensure(
     `overrides` are programs to take instead of the pinned ones. Raises BuildError with the last lines of what failed.
     """
     chosen = minor if isinstance(minor, Minor) else resolve(minor)
-    programs = build.ensure(PROGRAMS, minor=chosen.minor, overrides={n: p for n, p in (overrides or {}).items() if n in PROGRAMS}, progress=progress)
+    programs = build.ensure(
+        PROGRAMS, minor=chosen.minor, overrides={n: p for n, p in (overrides or {}).items() if n in PROGRAMS}, progress=progress
+    )
     name = f"{REPOSITORY}:{chosen.version}-{key(programs, cgroups_v1=cgroups_v1)}"
     made = NodeImage(name, chosen.version, cgroups_v1)
     if docker.inspect(name, kind="image"):
@@ -114,7 +116,16 @@ def _sweep(docker: Docker) -> list[str]:
 
 def key(programs: Mapping[str, Path], *, cgroups_v1: bool) -> str:
     """What a node image is made of, in a few letters: built programs are named by their cache entries, others by their bytes."""
-    inputs = [FORMAT, base.key(base.kind_version()), cgroups_v1, _IMPORT, contents.SLEEPERS, contents.TOOLS, contents.SLEEP, contents.APPLETS]
+    inputs = [
+        FORMAT,
+        base.key(base.kind_version()),
+        cgroups_v1,
+        _IMPORT,
+        contents.SLEEPERS,
+        contents.TOOLS,
+        contents.SLEEP,
+        contents.APPLETS,
+    ]
     inputs += [[name, _identity(path)] for name, path in sorted(programs.items())]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:12]
 
@@ -173,7 +184,9 @@ def _images(folder: Path, programs: Mapping[str, Path], listed: list[str]) -> No
 
 
 def _listed(kubeadm: Path, version: str) -> list[str]:
-    done = subprocess.run([kubeadm, "config", "images", "list", "--kubernetes-version", version], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [kubeadm, "config", "images", "list", "--kubernetes-version", version], capture_output=True, text=True, timeout=60, check=False
+    )
     if done.returncode:
         raise BuildError(f"{kubeadm} does not list its images: {done.stderr.strip()}")
     return done.stdout.split()
