@@ -15,27 +15,66 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from conformance.clusters.protocol import Capability, Node
     from conformance.errors import ApiError
-    from conformance.kube.records import Pod, Taint
     from conformance.handles.cluster import ScenarioCluster
     from conformance.handles.daemonset import Agent
+    from conformance.handles.data import (
+        Document,
+        Refused,
+        documents,
+        invalid_manifests,
+        kubectl_refusals,
+        lenient_api,
+        printed_documents,
+        update_matrix,
+    )
     from conformance.handles.marks import claim, finding, needs, scenario
     from conformance.handles.trace import Trace
+    from conformance.kube.records import Pod, Taint
 
 _HOMES = {
     "Agent": "conformance.handles.daemonset",
     "ApiError": "conformance.errors",
     "Capability": "conformance.clusters.protocol",
+    "Document": "conformance.handles.data",
     "Node": "conformance.clusters.protocol",
     "Pod": "conformance.kube.records",
+    "Refused": "conformance.handles.data",
     "ScenarioCluster": "conformance.handles.cluster",
     "Taint": "conformance.kube.records",
     "Trace": "conformance.handles.trace",
     "claim": "conformance.handles.marks",
+    "documents": "conformance.handles.data",
     "finding": "conformance.handles.marks",
+    "invalid_manifests": "conformance.handles.data",
+    "kubectl_refusals": "conformance.handles.data",
+    "lenient_api": "conformance.handles.data",
     "needs": "conformance.handles.marks",
+    "printed_documents": "conformance.handles.data",
     "scenario": "conformance.handles.marks",
+    "update_matrix": "conformance.handles.data",
 }
-__all__ = ["Agent", "ApiError", "Capability", "Node", "Pod", "ScenarioCluster", "Taint", "Trace", "claim", "finding", "needs", "scenario"]
+__all__ = [
+    "Agent",
+    "ApiError",
+    "Capability",
+    "Document",
+    "Node",
+    "Pod",
+    "Refused",
+    "ScenarioCluster",
+    "Taint",
+    "Trace",
+    "claim",
+    "documents",
+    "finding",
+    "invalid_manifests",
+    "kubectl_refusals",
+    "lenient_api",
+    "needs",
+    "printed_documents",
+    "scenario",
+    "update_matrix",
+]
 __version__ = "0.1.0"
 
 

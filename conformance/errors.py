@@ -2,12 +2,12 @@
 
     ConformanceError
     ├── UsageError            the caller can mend it: unknown version, unusable path, port taken …  (pytest exit code 4)
-    │   └── ToolMissing       a program or extra has to be installed first
+    │   ├── ToolMissing       a program or extra has to be installed first
+    │   └── TraceError        a trace file is missing, truncated, damaged or of another format
     ├── BuildError            a component did not compile, or its cache is damaged
     ├── ClusterError          a cluster did not come up, or broke while in use
     │   └── ComponentDied     one of its processes ended by itself
     ├── ApiError              the API server answered with a Status that is a failure
-    ├── TraceError            a trace file is truncated, damaged or of another format
     └── WaitExpired           an outcome a scenario waited for never came (also an AssertionError)
 
 Messages are one paragraph: what is wrong, and what to do about it.
@@ -42,7 +42,7 @@ class ComponentDied(ClusterError):
     """A component of the cluster ended by itself; the message holds its last log lines."""
 
 
-class TraceError(ConformanceError):
+class TraceError(UsageError):
     """A trace file cannot be read to its end."""
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from conformance.clusters.protocol import Capability
 from conformance.errors import ConformanceError, UsageError
-from conformance.kube.manifests import merge, merge_template
-from conformance.report import allure, junit
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.trace import Trace
+from conformance.kube.manifests import merge, merge_template
+from conformance.report import allure, junit
 from conformance.session import kind, ordering, outcome, settings
 from conformance.session.run import ScenarioRun
 from conformance.session.worker import Worker
@@ -29,9 +29,15 @@ ERROR = pytest.StashKey[BaseException]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of the suite; each has an environment variable of the same name, CONFORMANCE_…, for CI."""
     group = parser.getgroup("conformance", "DaemonSet conformance")
-    group.addoption("--cluster", default="embedded", metavar="KIND", help=f"kind of cluster: {', '.join(settings.CLUSTERS)} (default: embedded)")
-    group.addoption("--kubernetes", default=None, metavar="VERSION", help="Kubernetes minor or version, such as 1.36 (default: the newest known)")
-    group.addoption("--component", action="append", default=[], metavar="NAME=PATH", help="use this binary for a component; may be repeated")
+    group.addoption(
+        "--cluster", default="embedded", metavar="KIND", help=f"kind of cluster: {', '.join(settings.CLUSTERS)} (default: embedded)"
+    )
+    group.addoption(
+        "--kubernetes", default=None, metavar="VERSION", help="Kubernetes minor or version, such as 1.36 (default: the newest known)"
+    )
+    group.addoption(
+        "--component", action="append", default=[], metavar="NAME=PATH", help="use this binary for a component; may be repeated"
+    )
     group.addoption("--report", default="report", metavar="DIR", help="where reports are written (default: report)")
     group.addoption("--keep", default="never", metavar="WHEN", help="leave the cluster running: never, on-failure, always (default: never)")
     group.addoption("--time-scale", default="1", metavar="F", help="multiply every limit of a wait by F, for slow machines (default: 1)")
@@ -48,7 +54,9 @@ def pytest_configure(config: pytest.Config) -> None:
     ):
         config.addinivalue_line("markers", line)
     try:
-        options = settings.parse(*(config.getoption(name) for name in ("cluster", "kubernetes", "component", "report", "keep", "time_scale")))
+        options = settings.parse(
+            *(config.getoption(name) for name in ("cluster", "kubernetes", "component", "report", "keep", "time_scale"))
+        )
         options = settings.with_kind(options, {name: config.getoption(name, None) for name in settings.KIND_OPTIONS})
         worker = config.stash[WORKER] = Worker(config, options)
         if worker.wants_scenarios:
@@ -79,9 +87,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     try:
         ordering.check_claims(items)
     except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
+        if not (worker := config.stash[WORKER]).is_worker:
+            raise pytest.UsageError(str(error)) from None
+        worker.tell_controller(str(error))
+        items.clear()
     workers = getattr(config, "workerinput", {}).get("workercount", 1)
     items[:] = ordering.long_ones_first(items, workers)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001 - the hook's own signature
+    """Hear what a pytest-xdist worker could not say itself: raised there, it would be shown as an internal error."""
+    node.config.stash[WORKER].hear(getattr(node, "workeroutput", {}))
 
 
 @pytest.fixture(name="scenario_run")
@@ -92,7 +109,9 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         raise pytest.UsageError(f"{request.node.nodeid} uses a cluster but is not marked with @scenario.")
     host = worker.lease.take()
     for need in request.node.iter_markers("needs"):
-        lacking = [f"{cap} ({host.facts.lacking.get(cap, 'not offered')})" for cap in need.args if Capability(cap) not in host.facts.capabilities]
+        lacking = [
+            f"{cap} ({host.facts.lacking.get(cap, 'not offered')})" for cap in need.args if Capability(cap) not in host.facts.capabilities
+        ]
         if need.kwargs.get("nodes", 1) > host.facts.max_nodes:
             lacking.append(f"{need.kwargs['nodes']} nodes (at most {host.facts.max_nodes})")
         if lacking:
@@ -102,7 +121,7 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         worker.settings,
         worker.binaries["kubectl"],
         worker.manifests,
-        id=mark.args[0],
+        scenario=mark.args[0],
         node_id=request.node.nodeid,
         claims=outcome.claims_of(request.node),
     )
@@ -172,7 +191,11 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
             error.add_note(f"Violated while it ran: {', '.join(broken)}")
         raise
     if (run := item.stash.get(RUN, None)) is not None:
-        run.verdict()
+        try:
+            run.verdict()
+        except ConformanceError:
+            run.diagnose()
+            raise
 
 
 @pytest.hookimpl(wrapper=True)
@@ -195,7 +218,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.user_properties.extend(junit.properties(result, worker.facts))
         allure.attach(result, worker.facts, worker.settings.report)
     if report.when == "teardown":
-        outcome.save(outcome.result_of(item, reports, run, worker.settings, worker.settings.minor, item.stash.get(ERROR, None)), worker.settings.report)
+        outcome.save(
+            outcome.result_of(item, reports, run, worker.settings, worker.settings.minor, item.stash.get(ERROR, None)),
+            worker.settings.report,
+        )
     return report
 
 

@@ -1,14 +1,17 @@
 """OnDelete, ControllerRevisions and kubectl rollout."""
 
+import json
 from collections.abc import Callable
+
+import pytest
 
 from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
 
 Create = Callable[..., Agent]
 
 
-@scenario("H01")
-@claim("H01")
+@scenario("H01", seconds=8)
+@claim("001-11", "002-53", "003-26", "D2-02", "D9-04", "D9-27", "D10-15")
 @needs(Capability.JOIN_NODE, nodes=3)
 def test_ondelete_updates_only_what_is_deleted(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """With OnDelete a new template reaches only pods that are deleted by hand and nodes that join."""
@@ -27,77 +30,233 @@ def test_ondelete_updates_only_what_is_deleted(cluster: ScenarioCluster, daemons
     trace.until(agent.exactly_on(first, second, third), agent.status(updated_number_scheduled=2, number_available=3))
     assert agent.pod_on(first).hash == agent.pod_on(third).hash != agent.pod_on(second).hash
     assert agent.uids()[second.name] == before[second.name]
+    kept = agent.uids()
+    cluster.kubectl("rollout", "restart", f"daemonset/{agent.name}")
+    agent.refresh()
+    trace.until(agent.status(updated_number_scheduled=0))
+    trace.stays(agent.keeps(kept), seconds=2)
     trace.expect_creations(agent, 4)
 
 
 @scenario("H02")
-@claim("H02")
+@claim("D3-13", "D3-14", "D3-15", "D3-19", "D3-20", "D3-21", "D9-46", "D9-47", "D9-48", "D9-53")
 @needs(nodes=1)
 def test_each_template_has_one_revision(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """Each template has one ControllerRevision, with growing numbers; returning to an old template renumbers its revision."""
     nodes = cluster.nodes.join(1)
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
-    first = agent.pod_on(nodes[0]).hash
+    oldest = agent.pod_on(nodes[0])
+    first = oldest.hash
+    trace.until(trace.has_revisions(agent, 1))
+    [original] = trace.revisions(agent)
 
     agent.set_image("registry.k8s.io/pause:3.9")
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
-    assert [revision.revision for revision in trace.revisions(agent)] == [1, 2]
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 1, 2))
+    listed = cluster.kubectl("get", "controllerrevisions", "--selector", "app=agent", "--no-headers").out.splitlines()
+    assert {tuple(line.split()[:3]) for line in listed} == {
+        (revision.metadata.name, f"daemonset.apps/{agent.name}", str(revision.revision)) for revision in trace.revisions(agent)
+    }
     agent.set_image("registry.k8s.io/pause:3.10")
 
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 2, 3))
     assert agent.pod_on(nodes[0]).hash == first
     revisions = trace.revisions(agent)
-    assert [revision.revision for revision in revisions] == [2, 3]
-    assert revisions[-1].metadata.name == f"{agent.name}-{first}"
+    assert revisions[-1].metadata.name == original.metadata.name == f"{agent.name}-{first}"
+    assert (revisions[-1].metadata.uid, revisions[-1].data) == (original.metadata.uid, original.data)
+    assert trace.past.numbering_of(agent, 3) < trace.past.creation_of_pod(agent.pod_on(nodes[0]).metadata.uid)
+    assert (
+        trace.past.last_pod(oldest.metadata.name).hash
+        == trace.past.created(agent)[0]["metadata"]["labels"]["controller-revision-hash"]
+        == first
+    )
     assert all(revision.metadata.controller is not None and revision.metadata.controller.uid == agent.uid for revision in revisions)
     trace.expect_creations(agent, 3)
 
 
-@scenario("H03")
-@claim("H03")
+@scenario("H02")
+@claim("D3-03", "D3-16", "D9-52")
 @needs(nodes=1)
-def test_old_revisions_are_trimmed_to_the_limit(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+def test_a_revision_holds_the_template_and_carries_the_annotations(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A revision's data is the template alone; the DaemonSet's annotations are copied to it once, when it is made."""
+    nodes = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
+
+    agent.patch({"metadata": {"annotations": {"kubernetes.io/change-cause": "newer image"}}}, why="annotate")
+    agent.set_image("registry.k8s.io/pause:3.9")
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    agent.patch({"metadata": {"annotations": {"kubernetes.io/change-cause": "back again"}}}, why="annotate")
+    agent.set_image("registry.k8s.io/pause:3.10")
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 2, 3))
+
+    newer, reused = trace.revisions(agent)
+    assert (newer.revision, newer.metadata.annotations.get("kubernetes.io/change-cause")) == (2, "newer image")
+    assert (reused.revision, reused.metadata.annotations.get("kubernetes.io/change-cause")) == (3, None)
+    data = json.loads(bytes(newer.data))
+    assert (data.keys(), data["spec"].keys()) == ({"spec"}, {"template"})
+    assert data["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.k8s.io/pause:3.9"
+
+
+@scenario("H03")
+@claim("D9-30", "D9-31")
+@needs(nodes=1)
+@pytest.mark.parametrize(("limit", "kept"), [(1, (3, 4)), (0, (4,))], ids=["1", "0"])
+def test_old_revisions_are_trimmed_to_the_limit(
+    cluster: ScenarioCluster, daemonset: Create, trace: Trace, limit: int, kept: tuple[int, ...]
+) -> None:
     """Beyond revisionHistoryLimit old revisions are deleted; the current one does not count."""
     nodes = cluster.nodes.join(1)
-    agent = daemonset("agent.yaml", spec={"revisionHistoryLimit": 1})
+    agent = daemonset("agent.yaml", spec={"revisionHistoryLimit": limit})
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
 
     for tag in ("3.8", "3.9", "3.6"):
         agent.set_image(f"registry.k8s.io/pause:{tag}")
         trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
 
-    trace.until(trace.has_revisions(agent, 3, 4))
+    trace.until(trace.has_revisions(agent, *kept))
     trace.expect_creations(agent, 4)
 
 
 @scenario("H04")
-@claim("H04")
+@claim("D3-02", "D3-05", "D3-06", "D3-07", "D3-08", "D3-10", "D3-17", "D3-21", "D10-08", "D10-09", "D10-10", "D10-11", "D10-12", "D10-13")
 @needs(nodes=1)
 def test_kubectl_rollout_history_and_undo(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """kubectl rollout history lists the revisions, undo goes to the one before or to the one named, and refuses one that is not there."""
+    """kubectl rollout history lists the revisions and shows one; undo returns to the one named, and refuses one that is not there."""
     nodes = cluster.nodes.join(1)
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
     agent.set_image("registry.k8s.io/pause:3.9")
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
     name = f"daemonset/{agent.name}"
+    spec = agent.get()["spec"]
 
-    history = cluster.kubectl("rollout", "history", name)
-    assert [line.split()[0] for line in history.out.splitlines() if line[:1].isdigit()] == ["1", "2"]
-    assert "pause:3.10" in cluster.kubectl("rollout", "history", name, "--revision=1").out
-    assert cluster.kubectl("rollout", "undo", name, "--to-revision=99", check=False).code != 0
+    header, table, *rows = cluster.kubectl("rollout", "history", name).out.splitlines()
+    assert (header.strip(), table.split()) == (f"daemonset.apps/{agent.name}", ["REVISION", "CHANGE-CAUSE"])
+    assert [row.split() for row in rows if row] == [["1", "<none>"], ["2", "<none>"]]
+    detail = cluster.kubectl("rollout", "history", name, "--revision=1").out
+    assert detail.startswith(f"daemonset.apps/{agent.name} with revision #1\n")
+    assert "registry.k8s.io/pause:3.10" in detail
+    unknown = cluster.kubectl("rollout", "undo", name, "--to-revision=99", check=False)
+    assert (unknown.code, "unable to find specified revision 99 in history" in unknown.err) == (1, True)
     undone = cluster.kubectl("rollout", "undo", name, "--to-revision=1")
-    assert "rolled back" in undone.out
+    assert undone.out.strip() == f"daemonset.apps/{agent.name} rolled back"
     agent.refresh()
 
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 2, 3))
     assert agent.pod_on(nodes[0]).spec.containers[0].image == "registry.k8s.io/pause:3.10"
+    now = agent.get()["spec"]
+    assert {key: value for key, value in now.items() if key != "template"} == {
+        key: value for key, value in spec.items() if key != "template"
+    }
     trace.expect_creations(agent, 3)
 
 
 @scenario("H04")
-@claim("H04")
+@claim("D3-10")
+@needs(Capability.AUDIT_LOG, nodes=1)
+def test_undo_is_a_patch_of_the_user(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """The server keeps no rollback of its own: undo is a patch that kubectl sends, under the user's name."""
+    nodes = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
+    agent.set_image("registry.k8s.io/pause:3.9")
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.written(f"daemonsets/{agent.name}", "create"))
+    generation = agent.generation
+
+    cluster.kubectl("rollout", "undo", f"daemonset/{agent.name}")
+    agent.refresh()
+
+    assert agent.generation == generation + 1
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    creators = trace.past.authors(f"daemonsets/{agent.name}", "create")
+    assert trace.past.authors(f"daemonsets/{agent.name}", "patch") == creators
+
+
+@scenario("H04")
+@claim("D3-01", "D3-09")
+@needs(nodes=1)
+def test_undo_twice_toggles(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Without a revision undo goes to the one before the current; a second undo is back where the first began."""
+    nodes = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
+    for tag in ("3.8", "3.9"):
+        agent.set_image(f"registry.k8s.io/pause:{tag}")
+        trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+
+    for tag, numbers in (("3.8", (1, 3, 4)), ("3.9", (1, 4, 5))):
+        cluster.kubectl("rollout", "undo", f"daemonset/{agent.name}")
+        agent.refresh()
+        trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, *numbers))
+        assert agent.pod_on(nodes[0]).spec.containers[0].image == f"registry.k8s.io/pause:{tag}"
+    trace.expect_creations(agent, 5)
+
+
+@scenario("H04")
+@claim("D10-14")
+@needs(nodes=1)
+def test_undo_as_a_dry_run_changes_nothing(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """kubectl rollout undo --dry-run=server says what it would do, and leaves DaemonSet, revisions and pods as they are."""
+    nodes = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
+    agent.set_image("registry.k8s.io/pause:3.9")
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 1, 2))
+    before = agent.uids()
+    generation = agent.generation
+
+    said = cluster.kubectl("rollout", "undo", f"daemonset/{agent.name}", "--dry-run=server")
+    assert "rolled back (server dry run)" in said.out
+    agent.refresh()
+
+    assert agent.generation == generation
+    trace.stays(agent.keeps(before), trace.has_revisions(agent, 1, 2), seconds=2)
+
+
+@scenario("H04")
+@claim("D10-01", "D10-17", "D10-18")
+@needs(nodes=1)
+def test_kubectl_rollout_restarts_but_does_not_pause(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """kubectl rollout restart replaces every pod; pause and resume are not for DaemonSets."""
+    nodes = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
+    before = agent.uids()
+
+    for verb, word in (("pause", "pausing"), ("resume", "resuming")):
+        refused = cluster.kubectl("rollout", verb, f"daemonset/{agent.name}", check=False)
+        assert (refused.code, f"{word} is not supported" in refused.err) == (1, True)
+    cluster.kubectl("rollout", "restart", f"daemonset/{agent.name}")
+    agent.refresh()
+
+    trace.until(agent.rolled_out(), agent.replaced(before, *nodes))
+    trace.expect_creations(agent, 2)
+
+
+@scenario("H04")
+@claim("D10-03", "D10-05", "D10-06")
+@needs(Capability.POD_TIMING, nodes=1)
+def test_flags_of_kubectl_rollout_status(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """kubectl rollout status --watch=false says one line and is content; --revision does nothing for a DaemonSet."""
+    nodes = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
+    agent.set_image(also=cluster.behave(never_ready=True))
+    trace.until(agent.status(updated_number_scheduled=1, number_available=0))
+
+    unfinished = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--watch=false")
+    assert (len(unfinished.out.splitlines()), "Waiting for daemon set" in unfinished.out) == (1, True)
+    cluster.kubectl("rollout", "undo", f"daemonset/{agent.name}")
+    agent.refresh()
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 2, 3))
+
+    rolled_over = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--revision=2", "--timeout=10s")
+    assert "successfully rolled out" in rolled_over.out
+
+
+@scenario("H04")
+@claim("D2-13", "D3-12", "D10-02")
 @needs(nodes=1)
 def test_kubectl_rollout_status_refuses_ondelete(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """kubectl rollout status has nothing to say about a DaemonSet with the OnDelete strategy, and fails."""
@@ -107,5 +266,5 @@ def test_kubectl_rollout_status_refuses_ondelete(cluster: ScenarioCluster, daemo
 
     refused = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=5s", check=False)
 
-    assert refused.code != 0
+    assert refused.code == 1
     assert "rollout status is only available for RollingUpdate strategy type" in refused.err

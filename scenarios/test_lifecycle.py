@@ -6,9 +6,12 @@ from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs,
 
 Create = Callable[..., Agent]
 
+CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller"
+POD_GC = "system:serviceaccount:kube-system:pod-garbage-collector"
+
 
 @scenario("L01")
-@claim("L01")
+@claim("001-18", "002-57", "D1-62", "D6-06")
 @needs(Capability.POD_TIMING, nodes=2)
 def test_a_deleted_pod_is_replaced_on_its_node(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A deleted pod is replaced on the same node, by a new pod, and only once the old one is gone."""
@@ -30,7 +33,7 @@ def test_a_deleted_pod_is_replaced_on_its_node(cluster: ScenarioCluster, daemons
 
 
 @scenario("L02")
-@claim("L02")
+@claim("001-16", "D1-62", "D8-17")
 @needs(Capability.POD_PHASE, nodes=2)
 def test_a_failed_pod_is_replaced(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A pod in phase Failed is deleted, with an event that says so, and replaced on its node."""
@@ -46,8 +49,43 @@ def test_a_failed_pod_is_replaced(cluster: ScenarioCluster, daemonset: Create, t
     trace.expect_creations(agent, 3)
 
 
+@scenario("L02")
+@claim("D8-17")
+@needs(Capability.POD_PHASE, Capability.AUDIT_LOG, nodes=1)
+def test_the_controller_itself_removes_a_failed_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """It is the DaemonSet controller that deletes a pod in phase Failed, not the pod garbage collector."""
+    nodes = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
+    failed = agent.pod_on(nodes[0]).metadata.name
+
+    cluster.fail_pod(failed)
+
+    trace.until(cluster.pod_absent(failed), agent.exactly_on(*nodes), trace.written(f"pods/{failed}", "delete", by=CONTROLLER))
+    assert POD_GC not in trace.past.authors(f"pods/{failed}", "delete")
+
+
+@scenario("L02")
+@claim("D2-02")
+@needs(Capability.POD_PHASE, nodes=2)
+def test_with_ondelete_the_successor_of_a_failed_pod_is_new(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """With OnDelete a failed pod is replaced too, by one of the current template, though nobody deleted it."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent-ondelete.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    before = agent.uids()
+    agent.set_image()
+    trace.until(agent.status(updated_number_scheduled=0))
+
+    cluster.fail_pod(agent.pod_on(nodes[0]).metadata.name)
+
+    trace.until(agent.exactly_on(*nodes), agent.replaced(before, nodes[0]), agent.status(updated_number_scheduled=1, number_available=2))
+    assert agent.pod_on(nodes[0]).spec.containers[0].image != agent.pod_on(nodes[1]).spec.containers[0].image
+    trace.expect_creations(agent, 3)
+
+
 @scenario("L04")
-@claim("L04")
+@claim("001-16", "002-64", "D1-62", "D1-65")
 @needs(Capability.POD_PHASE, nodes=2)
 def test_a_finished_pod_is_replaced(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A pod in phase Succeeded is deleted and replaced: daemons are not expected to finish."""
@@ -63,7 +101,7 @@ def test_a_finished_pod_is_replaced(cluster: ScenarioCluster, daemonset: Create,
 
 
 @scenario("L04")
-@claim("L04")
+@claim("001-16")
 @needs(Capability.POD_PHASE, nodes=2)
 def test_a_finalizer_on_a_finished_pod_does_not_block_its_replacement(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A terminal pod that a finalizer holds back is replaced at once all the same."""

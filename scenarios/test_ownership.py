@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, claim, finding, needs, scenario
+from conformance import Agent, ApiError, Capability, ScenarioCluster, Trace, claim, finding, needs, scenario
 
 Create = Callable[..., Agent]
 
 
 @scenario("O01")
-@claim("O01")
+@claim("001-08", "002-27", "002-28", "002-29", "002-30", "002-56", "D1-61", "D7-01", "D9-23")
 @needs(nodes=2)
 def test_a_bare_pod_with_matching_labels_is_adopted(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A bare pod whose labels match is taken over, and as it has no revision it is replaced like an old one."""
@@ -27,7 +27,7 @@ def test_a_bare_pod_with_matching_labels_is_adopted(cluster: ScenarioCluster, da
 
 
 @scenario("O01")
-@claim("O01")
+@claim("002-28", "002-30")
 @needs(nodes=1)
 def test_a_surplus_pod_is_removed_and_the_older_one_kept(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A second matching pod on a node that has one already is taken over and removed; the older one stays."""
@@ -45,7 +45,7 @@ def test_a_surplus_pod_is_removed_and_the_older_one_kept(cluster: ScenarioCluste
 
 
 @scenario("O02")
-@claim("O02")
+@claim("002-46", "D1-55", "D7-05", "D9-23")
 @needs(nodes=2)
 def test_a_relabelled_pod_is_released(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A pod whose labels no longer match is let go: it keeps running, without an owner, and the node gets a new one."""
@@ -61,8 +61,24 @@ def test_a_relabelled_pod_is_released(cluster: ScenarioCluster, daemonset: Creat
     trace.expect_creations(agent, 3)
 
 
+@scenario("O02")
+@claim("002-47", "D1-56")
+@needs(nodes=1)
+def test_most_of_a_pod_cannot_be_changed(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Labels of a daemon pod can be changed, most of its spec cannot: the API server refuses that of any pod."""
+    nodes = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
+    name = agent.pod_on(nodes[0]).metadata.name
+
+    with pytest.raises(ApiError, match="pod updates may not change fields other than") as refused:
+        cluster.patch_pod(name, {"spec": {"terminationGracePeriodSeconds": 5}})
+
+    assert (refused.value.code, refused.value.reason) == (422, "Invalid")
+
+
 @scenario("O03")
-@claim("O03")
+@claim("002-06", "002-27", "002-28", "002-29", "D1-05")
 @needs(nodes=2)
 def test_pods_of_another_controller_are_left_alone(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """Pods that another controller owns are not touched, even when their labels match."""
@@ -79,8 +95,25 @@ def test_pods_of_another_controller_are_left_alone(cluster: ScenarioCluster, dae
     trace.expect_creations(second, 2)
 
 
-@scenario("O04")
-@claim("O04")
+@scenario("O03")
+@claim("002-06", "D1-05")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_two_daemonsets_share_a_daemon(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """One kind of daemon as two DaemonSets, each for nodes of its own: each node runs one pod, of the one that is meant for it."""
+    small, big = cluster.nodes.join(2)
+    small.label(size="small")
+    big.label(size="big")
+
+    first = daemonset("agent.yaml", name="agent-small", node_selector={"size": "small"})
+    second = daemonset("agent.yaml", name="agent-big", node_selector={"size": "big"})
+
+    trace.until(first.exactly_on(small), second.exactly_on(big), first.status(number_misscheduled=0), second.status(number_misscheduled=0))
+    trace.expect_creations(first, 1)
+    trace.expect_creations(second, 1)
+
+
+@scenario("O04", seconds=7)
+@claim("002-49", "002-51", "D1-58", "D1-59", "D7-05", "D7-15", "D7-20", "D7-21", "D7-22")
 @needs(nodes=2)
 @pytest.mark.parametrize("spelling", ["--cascade=orphan", "--cascade=false"])
 @pytest.mark.parametrize("name", ["agent", "successor"])
@@ -95,6 +128,7 @@ def test_orphans_are_adopted_without_a_restart(cluster: ScenarioCluster, daemons
     said = cluster.kubectl("delete", "daemonset", agent.name, spelling)
     assert ("deprecated" in said.err) == (spelling == "--cascade=false")
     trace.until(agent.gone(), *(cluster.pod_unowned(name) for name in names))
+    assert trace.past.finalizers(agent) == {"orphan"}
     trace.stays(*(cluster.pod_unowned(name) for name in names), seconds=2)
     successor = daemonset("agent.yaml", name=name)
 
@@ -104,7 +138,7 @@ def test_orphans_are_adopted_without_a_restart(cluster: ScenarioCluster, daemons
 
 
 @scenario("O05")
-@claim("O05")
+@claim("002-50", "002-51")
 @needs(nodes=2)
 def test_orphans_of_another_template_and_generation_are_replaced(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A successor with another template replaces the orphans within its budget, when the template generations differ."""
@@ -124,13 +158,13 @@ def test_orphans_of_another_template_and_generation_are_replaced(cluster: Scenar
     trace.expect_creations(successor, 2)
 
 
-@scenario("O05")
-@claim("O05")
+@scenario("O05", seconds=7)
+@claim("D1-60", "D9-37")
 @finding(
-    "Delete with --cascade=orphan and create again with another template: if both objects have the same generation (as two new ones do), the adopted "
-    "pods carry the matching pod-template-generation label, count as up to date, and run the old template for ever; kubectl rollout status says "
-    "\"successfully rolled out\".",
-    contradicts=("002-52",),
+    "Delete with --cascade=orphan and create again with another template: if both objects have the same generation (as two new ones do), "
+    "the adopted pods carry the matching pod-template-generation label, count as up to date, and run the old template for ever; "
+    'kubectl rollout status says "successfully rolled out".',
+    contradicts=("D1-60", "D9-37"),
 )
 @needs(nodes=2)
 def test_orphans_of_another_template_and_the_same_generation_stay(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
@@ -152,7 +186,7 @@ def test_orphans_of_another_template_and_the_same_generation_stay(cluster: Scena
 
 
 @scenario("O05")
-@claim("O05")
+@claim("002-50", "002-52", "002-53")
 @needs(nodes=2)
 def test_ondelete_leaves_orphans_of_another_template(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """With OnDelete a successor with another template adopts the orphans and neither changes nor deletes them."""

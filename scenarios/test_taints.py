@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance import Agent, Capability, ScenarioCluster, Taint, Trace, claim, finding, needs, scenario
+from conformance import Agent, Capability, Document, ScenarioCluster, Taint, Trace, claim, documents, finding, needs, scenario
 
 Create = Callable[..., Agent]
 
@@ -20,7 +20,7 @@ NETWORK = ("node.kubernetes.io/network-unavailable", "Exists", "NoSchedule")
 
 
 @scenario("T01")
-@claim("T01")
+@claim("002-37", "002-40", "002-41", "D1-34", "D1-43", "D5-01", "D5-02", "D5-04", "D5-05", "D5-06", "D5-07", "D5-08", "D5-09", "D8-11")
 @needs(nodes=1)
 @pytest.mark.parametrize(
     ("manifest", "expected"), [("agent.yaml", AUTOMATIC), ("agent-hostnetwork.yaml", AUTOMATIC | {NETWORK})], ids=["plain", "hostNetwork"]
@@ -42,7 +42,7 @@ def test_pods_get_exactly_the_documented_tolerations(
 
 
 @scenario("T02")
-@claim("T02")
+@claim("002-37", "D1-45", "D5-02", "D5-10")
 @needs(nodes=1)
 def test_own_tolerations_are_kept(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """The template's own tolerations are kept; one equal to an automatic one loses its tolerationSeconds."""
@@ -60,8 +60,8 @@ def test_own_tolerations_are_kept(cluster: ScenarioCluster, daemonset: Create, t
     assert len(tolerations) == len(AUTOMATIC) + 1
 
 
-@scenario("T03")
-@claim("T03")
+@scenario("T03", seconds=8)
+@claim("001-03", "002-33", "002-36", "003-06", "004-01", "004-24", "D1-24", "D9-25")
 @needs(Capability.CHANGE_NODE, nodes=2)
 def test_noschedule_keeps_the_running_pod_and_admits_no_new_one(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """An untolerated NoSchedule taint leaves the running pod alone, but once it is gone no new one is made until the taint is lifted."""
@@ -81,12 +81,12 @@ def test_noschedule_keeps_the_running_pod_and_admits_no_new_one(cluster: Scenari
     trace.expect_creations(agent, 3)
 
 
-@scenario("T03")
-@claim("T03")
+@scenario("T03", seconds=12)
+@claim("D9-33", "D9-34", "D9-44")
 @finding(
-    "A NoSchedule taint put on a node under a running daemon pod wakes no sync: desiredNumberScheduled and numberMisscheduled stay as they were "
-    "until something else touches the DaemonSet; then both are right at once.",
-    contradicts=("D9-01",),
+    "A NoSchedule taint put on a node under a running daemon pod wakes no sync: desiredNumberScheduled and numberMisscheduled stay as they "
+    "were until something else touches the DaemonSet; then both are right at once.",
+    contradicts=("D9-33", "D9-34"),
     since="1.33",
     upstream="https://github.com/kubernetes/kubernetes/pull/130514",
 )
@@ -101,11 +101,14 @@ def test_counters_do_not_follow_a_noschedule_taint(cluster: ScenarioCluster, dae
 
     trace.stays(agent.status(desired_number_scheduled=2, number_misscheduled=0), seconds=10)
     agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
-    trace.until(agent.status(desired_number_scheduled=1, number_misscheduled=1), agent.pods_where("both pods still run", lambda pods: len(pods) == 2))
+    trace.until(
+        agent.status(desired_number_scheduled=1, number_misscheduled=1),
+        agent.pods_where("both pods still run", lambda pods: len(pods) == 2),
+    )
 
 
 @scenario("T03")
-@claim("T03")
+@claim("002-36")
 @needs(Capability.CHANGE_NODE, nodes=2)
 def test_prefernoschedule_changes_nothing(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A PreferNoSchedule taint does not keep a node from its pod."""
@@ -118,7 +121,7 @@ def test_prefernoschedule_changes_nothing(cluster: ScenarioCluster, daemonset: C
 
 
 @scenario("T04")
-@claim("T04")
+@claim("002-36", "D8-14")
 @needs(Capability.CHANGE_NODE, nodes=2)
 def test_noexecute_removes_the_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """An untolerated NoExecute taint removes the running pod; it comes back when the taint is lifted."""
@@ -153,12 +156,22 @@ TOLERATED = {
     "both": {"old", "new"},
     "everything": {"old", "new"},
 }
+EVIDENCE = {
+    "none": (
+        *("000-05", "000-15", "000-25", "001-23", "002-33", "004-23", "004-24", "004-28"),
+        *("D1-24", "D4-01", "D4-02", "D4-05", "D9-34"),
+    ),
+    "master": ("003-07", "003-09", "003-10"),
+    "control-plane": ("002-08", "002-43", "004-09", "004-10", "004-11", "D1-68"),
+    "both": ("004-05", "004-09", "004-10", "004-11", "004-21", "004-22", "D1-68"),
+    "everything": (),
+}
 
 
 @scenario("T06")
-@claim("T06")
+@claim("001-15", "D1-45", "D5-10")
 @needs(Capability.JOIN_NODE, Capability.CHANGE_NODE, nodes=3)
-@pytest.mark.parametrize("tolerations", TOLERATIONS)
+@pytest.mark.parametrize("tolerations", [pytest.param(name, marks=pytest.mark.claim(*evidence)) for name, evidence in EVIDENCE.items()])
 def test_control_plane_nodes_need_the_toleration(cluster: ScenarioCluster, daemonset: Create, trace: Trace, tolerations: str) -> None:
     """A control-plane node is left out, silently and uncounted, unless its own taint is tolerated."""
     [worker] = cluster.nodes.join(1)
@@ -174,8 +187,27 @@ def test_control_plane_nodes_need_the_toleration(cluster: ScenarioCluster, daemo
     trace.expect_creations(agent, len(wanted))
 
 
+@scenario("T06")
+@needs(Capability.JOIN_NODE, nodes=3)
+@pytest.mark.parametrize("document", documents("T06"))
+def test_documented_manifests_reach_the_nodes_they_tolerate(cluster: ScenarioCluster, trace: Trace, document: Document) -> None:
+    """Each manifest that the documents show runs on the control-plane nodes whose taint it tolerates, and on no others."""
+    [worker] = cluster.nodes.join(1, labels=document.node_labels)
+    [new] = cluster.nodes.join(1, labels=document.node_labels, taints=(CONTROL_PLANE,))
+    [old] = cluster.nodes.join(1, labels=document.node_labels, taints=(MASTER,))
+    nodes = {"worker": worker, "control_plane": new, "master": old}
+
+    cluster.kubectl("apply", "-f", "-", stdin=cluster.manifest_text(document.file))
+    agent = cluster.find(document.daemonset)
+
+    reached = [nodes[kind] for kind, reaches in document.reaches.items() if reaches]
+    trace.until(agent.exactly_on(*reached), agent.status(desired_number_scheduled=len(reached), number_misscheduled=0))
+    trace.stays(agent.exactly_on(*reached), seconds=1)
+    trace.expect_creations(agent, len(reached))
+
+
 @scenario("T07")
-@claim("T07")
+@claim("002-40", "002-L1", "D1-42", "D1-46", "D5-08", "D6-03", "D6-07", "D6-08", "D6-11", "D8-10", "D8-11")
 @needs(Capability.CHANGE_NODE, nodes=2)
 def test_a_cordoned_node_still_gets_its_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """Daemon pods are made on cordoned nodes: the unschedulable taint is tolerated."""
@@ -185,10 +217,14 @@ def test_a_cordoned_node_still_gets_its_pod(cluster: ScenarioCluster, daemonset:
     agent = daemonset("agent.yaml")
 
     trace.until(agent.exactly_on(*nodes), agent.status(desired_number_scheduled=2, number_misscheduled=0))
+    before = agent.uids()
+    cluster.evict_pod(agent.pod_on(nodes[0]).metadata.name)
+    trace.until(agent.replaced(before, nodes[0]), agent.exactly_on(*nodes))
+    trace.expect_creations(agent, 3)
 
 
 @scenario("T07")
-@claim("T07")
+@claim("D6-01", "D6-02", "D6-04", "D6-05", "D6-09", "D6-14")
 @needs(Capability.CHANGE_NODE, nodes=2)
 def test_drain_refuses_daemon_pods_unless_told_to_ignore_them(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """kubectl drain refuses a node with daemon pods; with --ignore-daemonsets it goes on and leaves them where they are."""
@@ -200,9 +236,12 @@ def test_drain_refuses_daemon_pods_unless_told_to_ignore_them(cluster: ScenarioC
     trace.until(cluster.pod_runs("bystander"))
 
     refused = cluster.kubectl("drain", nodes[0].name, "--force", "--timeout=20s", check=False)
-    assert refused.code != 0
+    assert refused.code == 1
     assert "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)" in refused.err.replace("\n", " ")
-    cluster.kubectl("drain", nodes[0].name, "--force", "--ignore-daemonsets", "--timeout=30s")
+    assert cluster.kubectl("get", "node", nodes[0].name, "-o", "jsonpath={.spec.unschedulable}").out == "true"
+    trace.stays(cluster.pod_runs("bystander"), seconds=1)
+    ignored = cluster.kubectl("drain", nodes[0].name, "--force", "--ignore-daemonsets", "--timeout=30s")
+    assert "ignoring DaemonSet-managed Pods" in ignored.err
 
     trace.until(cluster.pod_absent("bystander"), agent.exactly_on(*nodes))
     trace.stays(agent.keeps(before), seconds=3)
@@ -210,11 +249,11 @@ def test_drain_refuses_daemon_pods_unless_told_to_ignore_them(cluster: ScenarioC
 
 
 @scenario("T09")
-@claim("T09")
+@claim("000-09", "001-06", "003-05", "004-19", "D1-02", "D1-35", "D1-47", "D1-48", "D8-15")
 @finding(
-    "A node that is not Ready carries the NoSchedule taint of the same key, which is not tolerated automatically: a plain DaemonSet gets no pod there "
-    "until the node is Ready. Only one that tolerates the taint itself is there from the beginning.",
-    contradicts=("T09",),
+    "A node that is not Ready carries the NoSchedule taint of the same key, which is not tolerated automatically: a plain DaemonSet gets "
+    "no pod there until the node is Ready. Only one that tolerates the taint itself is there from the beginning.",
+    contradicts=("D1-35", "D1-47"),
     upstream="https://github.com/kubernetes/kubernetes/issues/72129",
 )
 @needs(Capability.JOIN_NODE, Capability.NODE_READINESS, nodes=1)

@@ -80,18 +80,22 @@ def resolve(ids: Iterable[str]) -> tuple[Claim, ...]:
     wanted = tuple(ids)
     unknown = [name for name in dict.fromkeys(wanted) if name not in known]
     if unknown:
-        raise UsageError(" ".join(_unknown(name, known) for name in unknown))
+        raise UsageError(_unknown(unknown, known))
     return tuple(known[name] for name in wanted)
 
 
-def _unknown(name: str, known: Mapping[str, Claim]) -> str:
+def _unknown(names: list[str], known: Mapping[str, Claim]) -> str:
     import difflib  # noqa: PLC0415 - only a mistake needs it
 
-    nearest = difflib.get_close_matches(name, known, n=_SUGGESTIONS, cutoff=0.7)
-    if nearest:
-        return f"There is no claim {name!r}; did you mean {' or '.join(nearest)}?"
+    said = []
+    for name in names[:_SUGGESTIONS]:
+        spelt = re.sub(r"(?<=-)\d$", r"0\g<0>", name.upper())
+        nearest = [spelt] if spelt in known else difflib.get_close_matches(spelt, known, n=_SUGGESTIONS, cutoff=0.7)
+        said.append(f"There is no claim {name!r}" + (f"; did you mean {' or '.join(nearest)}?" if nearest else "."))
+    if len(names) > _SUGGESTIONS:
+        said.append(f"Nor are there {len(names) - _SUGGESTIONS} more that are named.")
     ranges = ", ".join(f"{document.claims[0]} to {document.claims[-1]}" for document in documents().values() if document.claims)
-    return f"There is no claim {name!r}; the known ones are {ranges}."
+    return f"{' '.join(said)} The known ones are {ranges}."
 
 
 @functools.cache
@@ -132,7 +136,7 @@ def _document(file: Path) -> tuple[Document, list[Claim]]:
 _MINOR = re.compile(r"\d+\.\d+")
 _LISTS = {
     "scenarios": re.compile(r"[PTLRUHODVX]\d\d"),
-    "guarantees": re.compile(r"G\d{1,2}"),
+    "guarantees": re.compile(r"INV-\d{1,2}"),
     "upstream": re.compile(r"[\w.-]+/[\w.-]+#\d+"),
 }
 _KEYS = {field.name for field in fields(Claim)} - {"paraphrased", "document"} | {"paraphrase"}

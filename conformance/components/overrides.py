@@ -35,7 +35,9 @@ def parse_override(text: str) -> tuple[str, Path]:
         raise UsageError(f"{described} is a folder; the path of the program itself is needed.{inside}")
     if not os.access(path, os.X_OK):
         raise UsageError(f"{described} is not executable. If it is the program, `chmod +x {path}`.")
-    describe(path, name)
+    said = describe(path, name)
+    if component(name).says not in said:
+        raise UsageError(f"{described} answers {said!r} when asked for its version, so it is not {name}. Correct the path.")
     return name, path
 
 

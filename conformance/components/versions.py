@@ -41,12 +41,13 @@ class Minor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One program: its Go package, the module that pins it (empty: the minor's), and how to ask for its version."""
+    """One program: its Go package, the module that pins it (empty: the minor's), how to ask for its version, and words its answer has."""
 
     name: str
     package: str
     module: str = ""
     ask: tuple[str, ...] = ("--version",)
+    says: str = ""
 
 
 def _read() -> tuple[str, dict[str, Minor], dict[str, Component]]:

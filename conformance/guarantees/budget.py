@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from conformance.guarantees.ledger import by_controller
 from conformance.guarantees.presence import references
 from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
 from conformance.guarantees.watched import CLOCK, Watched
@@ -19,23 +18,27 @@ class Taken(NamedTuple):
     watched: Watched
     pod: Pod
     horizon: float
+    informed: float
     sure: bool
 
 
 def _taken(step: Step) -> Taken | None:
     """The pod that this step takes from a node, if the controller (or nobody known) did it and must have known it as available."""
     watched, pod = step.ledger.subject, step.before
-    acted = by_controller(step.author)
-    if acted is False or watched is None or watched.alive is None or not isinstance(pod, Pod) or pod.terminal or not pod.ready:
+    if watched is None or watched.alive is None or not isinstance(pod, Pod) or pod.terminal or not pod.ready:
         return None
-    horizon = watched.horizon(step.ledger.now)
-    if watched.flipped.get(pod.metadata.uid, float("-inf")) > horizon:
+    acted = step.ledger.controller_acted(step.author, pod)
+    if acted is False:
+        return None
+    now = step.ledger.now
+    informed = watched.informed(now)
+    if watched.flipped.get(pod.metadata.uid, float("-inf")) > informed:
         return None
     seconds = watched.alive.spec.min_ready_seconds
     wall = step.ledger.wall()
-    if seconds > 0 and (wall == float("inf") or not is_available(pod, seconds, wall - (step.ledger.now - horizon))):
+    if seconds > 0 and informed != watched.known_at and (wall == float("inf") or not is_available(pod, seconds, wall - (now - informed))):
         return None
-    return Taken(watched, pod, horizon, acted is True)
+    return Taken(watched, pod, watched.horizon(now), informed, acted is True)
 
 
 @guarantee(
@@ -55,12 +58,12 @@ def budget_kept(step: Step, _: object) -> Evaluation:
     taken = _taken(step)
     if taken is None:
         return None
-    watched, pod, horizon, sure = taken
+    watched, pod, horizon, informed, sure = taken
     node = pod.target
     specs = list(watched.specs_within(horizon))
     if any(surges(ds) or ds.spec.update_strategy.type != "RollingUpdate" for ds in specs):
         return None
-    if not all(found.run for found in step.ledger.eligibility_within(watched, node, horizon)):
+    if not all(found.run for found in step.ledger.eligibility_within(watched, node, informed)):
         return Mark.HELD
     desired = watched.desired()
     count = len(desired)
@@ -72,8 +75,8 @@ def budget_kept(step: Step, _: object) -> Evaluation:
         down.add(node)
     if len(down) > allowed:
         message = (
-            f"{pod.metadata.name} of DaemonSet {watched.name}, available on node {node}, was deleted: now {len(down)} of {len(desired)} nodes "
-            f"have no available pod ({', '.join(sorted(down)[:10])}), and maxUnavailable allows {allowed}."
+            f"{pod.metadata.name} of DaemonSet {watched.name}, available on node {node}, was deleted: now {len(down)} of {len(desired)} "
+            f"nodes have no available pod ({', '.join(sorted(down)[:10])}), and maxUnavailable allows {allowed}."
         )
         return Violation(message, references(watched, node, [pod])) if sure else Undecided(f"who deleted is not known: {message}")
     if doubtful and not sure and len(down | doubtful) > allowed:
@@ -115,17 +118,17 @@ def _without(step: Step, watched: Watched, desired: list[str], horizon: float) -
 def replaced_first(step: Step, _: object) -> Evaluation:
     """Surge: the controller deletes an available pod only when another available one stands on the node.
 
-    A node whose labels or NoExecute taints no longer fit loses its pod at once. One with a NoSchedule taint that is not tolerated loses it only
-    while more pods are available than desired. A pod that was available within the controller's horizon counts as available.
+    A node whose labels or NoExecute taints no longer fit loses its pod at once. One with a NoSchedule taint that is not tolerated loses it
+    only while more pods are available than desired. A pod that was available within the controller's horizon counts as available.
     """
     taken = _taken(step)
     if taken is None:
         return None
-    watched, pod, horizon, sure = taken
+    watched, pod, horizon, informed, sure = taken
     node = pod.target
     if not all(surges(ds) for ds in watched.specs_within(horizon)):
         return None
-    found = list(step.ledger.eligibility_within(watched, node, horizon))
+    found = list(step.ledger.eligibility_within(watched, node, informed))
     if not all(one.stay for one in found):
         return Mark.HELD
     wall = step.ledger.wall() + CLOCK

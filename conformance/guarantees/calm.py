@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from conformance.guarantees.ledger import QUIET, by_controller
+from conformance.guarantees.authors import by_controller
 from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
+from conformance.guarantees.quiet import QUIET
 from conformance.guarantees.status import oracle
 from conformance.guarantees.watched import Watched
 from conformance.kube.records import DaemonSet
@@ -44,14 +45,22 @@ def does_nothing_in_vain(step: Step, memory: Calm) -> Evaluation:
     terminating or left over, and nothing has changed for 2 s. The first controller's write after that, with no change by anybody else in
     between, breaks it. Each settled window is a chance.
     """
-    if step.quiet is not None:
-        if not _settled(step, step.quiet):
-            return None
-        memory.settled[step.quiet.uid] = step.quiet.version
-        return Mark.CHANCE
     acted = by_controller(step.author)
+    if step.quiet is not None:
+        return _rest(step, step.quiet, memory)
     if step.entry.resource == "daemonsets":
         return _status(step, memory, acted)
+    return _pod(step, memory, acted)
+
+
+def _rest(step: Step, watched: Watched, memory: Calm) -> Evaluation:
+    if not _settled(step, watched):
+        return None
+    memory.settled[watched.uid] = watched.version
+    return Mark.CHANCE
+
+
+def _pod(step: Step, memory: Calm, acted: bool | None) -> Evaluation:
     watched = step.ledger.subject
     if watched is None or acted is False:
         return None

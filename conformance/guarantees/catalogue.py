@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 # Importing a module registers its guarantees.
-from conformance.guarantees import budget, calm, churn, creation, history, ownership, presence, status, template  # noqa: F401
+import conformance.guarantees.budget
+import conformance.guarantees.calm
+import conformance.guarantees.churn
+import conformance.guarantees.creation
+import conformance.guarantees.history
+import conformance.guarantees.ownership
+import conformance.guarantees.presence
+import conformance.guarantees.status
+import conformance.guarantees.template  # noqa: F401 - the last of them stands for all
 from conformance.guarantees.promise import REGISTRY, Guarantee
 
 

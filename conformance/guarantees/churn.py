@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance.guarantees.ledger import by_controller
 from conformance.guarantees.presence import names, references
 from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
 from conformance.guarantees.watched import Watched
@@ -25,8 +24,8 @@ class Count:
 
 @guarantee(
     "INV-12",
-    promise="Any updates to a RollingUpdate DaemonSet .spec.template will trigger a rolling update; old DaemonSet pods will be killed, and new "
-    "DaemonSet pods will be created automatically, in a controlled fashion.",
+    promise="Any updates to a RollingUpdate DaemonSet .spec.template will trigger a rolling update; old DaemonSet pods will be killed, "
+    "and new DaemonSet pods will be created automatically, in a controlled fashion.",
     source="documentation, Perform a Rolling Update on a DaemonSet: one pod per node for an update, none without a cause",
     on=("creation", "deletion", "expect", "end"),
     reads=("pods", "nodes", "daemonsets", "controllerrevisions"),
@@ -34,7 +33,8 @@ class Count:
 )
 def no_churn(step: Step, memory: Count) -> Evaluation:
     """Each further creation for a node needs the earlier pod gone, terminal or released, or a surge; each deletion by the controller needs
-    a reason: an old revision (unless OnDelete), a terminal phase, a node that excludes it or is gone, or another pod of the DaemonSet there.
+    a reason: an old revision (unless OnDelete), a terminal phase, a node that excludes it or is gone, or another pod of the DaemonSet
+    there.
 
     What the controller could not have known LAG (1 s) before its burst of writes is not held against it. At the end the creations are
     compared with the number that the scenario expects, if it said one. Adopted pods may be surplus, and are replaced like any other.
@@ -77,7 +77,7 @@ def _created(step: Step, watched: Watched, memory: Count) -> Evaluation:
 
 def _deleted(step: Step, watched: Watched) -> Evaluation:
     pod = step.before
-    acted = by_controller(step.author)
+    acted = step.ledger.controller_acted(step.author, pod) if isinstance(pod, Pod) else False
     if acted is False or not isinstance(pod, Pod):
         return None
     if _reason(step, watched, pod):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.guarantees.ledger import by_controller
+from conformance.guarantees.authors import by_controller
 from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
 from conformance.guarantees.watched import LAG
 from conformance.kube.records import Pod
@@ -11,8 +11,8 @@ from conformance.model.eligibility import obstacle
 
 @guarantee(
     "INV-6",
-    promise="The DaemonSet controller creates a Pod for each eligible node and adds the spec.affinity.nodeAffinity field of the Pod to match the "
-    "target host.",
+    promise="The DaemonSet controller creates a Pod for each eligible node and adds the spec.affinity.nodeAffinity field of the Pod to "
+    "match the target host.",
     source="documentation, DaemonSet, How Daemon Pods are scheduled",
     on=("creation",),
     reads=("nodes", "daemonsets"),
@@ -53,17 +53,12 @@ def none_after_deletion(step: Step, _: object) -> Evaluation:
     free again: each such removal is a chance.
     """
     watched = step.ledger.subject
-    if watched is None:
-        return None
-    if step.entry.type == "deleted":
-        return Mark.CHANCE if watched.doomed_at is not None else None
     pod = step.after
-    if not isinstance(pod, Pod):
-        return None
+    if watched is None or not isinstance(pod, Pod):
+        return Mark.CHANCE if watched is not None and watched.doomed_at is not None else None
     doomed = watched.doomed_at
-    if watched.specs is not None and doomed is None:
-        return Mark.HELD
-    if doomed is not None and doomed >= watched.horizon(step.ledger.now):
+    known = watched.specs is not None if doomed is None else doomed >= watched.horizon(step.ledger.now)
+    if known:
         return Mark.HELD
     if doomed is None:
         what = "which is not there (its UID was never seen)"

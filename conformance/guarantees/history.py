@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from conformance.guarantees.ledger import by_controller
+from conformance.guarantees.authors import by_controller
 from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
 from conformance.guarantees.watched import LAG, Watched
-from conformance.kube.records import ControllerRevision
+from conformance.kube.records import ControllerRevision, Object
 from conformance.model import revisions
 from conformance.trace.world import Key
 
@@ -22,8 +22,8 @@ class Foreign:
 
 @guarantee(
     "INV-10",
-    promise="ControllerRevision implements an immutable snapshot of state data; revisionHistoryLimit: The number of old history to retain to "
-    "allow rollback.",
+    promise="ControllerRevision implements an immutable snapshot of state data; revisionHistoryLimit: The number of old history to "
+    "retain to allow rollback.",
     source="API reference, ControllerRevision and DaemonSetSpec",
     on=("controllerrevisions", "quiet"),
     reads=("daemonsets", "pods"),
@@ -50,6 +50,12 @@ def well_kept(step: Step, memory: Foreign) -> Evaluation:
     if not isinstance(after, ControllerRevision) or owner is None or step.entry.type == "listed":
         memory.keys.discard(key)
         return None
+    return _written(step, before, after, memory)
+
+
+def _written(step: Step, before: Object | None, after: ControllerRevision, memory: Foreign) -> Evaluation:
+    meta, owner, acted = after.metadata, after.metadata.controller, by_controller(step.author)
+    key = (meta.namespace, meta.name)
     objects = (f"controllerrevisions/{meta.name}",)
     if isinstance(before, ControllerRevision):
         if before.data != after.data and revisions.template(before.data) != revisions.template(after.data):

@@ -121,7 +121,7 @@ class Judge:
     def see(self, entry: Entry) -> list[Broken]:
         """Judge the next entry; returns the violations it brought to light."""
         found: list[Broken] = []
-        if entry.at >= self.ledger.next_due:
+        if entry.at >= self.ledger.silence.next:
             for watched in self.ledger.due(entry.at):
                 if concerned := self._for("quiet"):
                     self._ask(Step(entry, None, None, self.world, self.ledger, "", self.audited, watched), concerned, found)

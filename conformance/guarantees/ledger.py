@@ -6,44 +6,22 @@ beyond its resource: `creation`, `deletion` and `removal` of a daemon pod; and i
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator
 
+from conformance.guarantees.authors import CONTROLLER, by_controller, owner_uid
+from conformance.guarantees.quiet import Silence
 from conformance.guarantees.recent import Recent
-from conformance.guarantees.watched import CLOCK, LAG, Watched
+from conformance.guarantees.watched import Watched
 from conformance.kube.records import ControllerRevision, DaemonSet, Node, Object, Pod
-from conformance.model.availability import available_from, epoch
+from conformance.model.availability import epoch
 from conformance.model.eligibility import EXCLUDED, Eligibility, eligibility
 from conformance.trace.entries import OBJECT_TYPES, Entry
 from conformance.trace.world import World
 
-#: The DaemonSet controller's own user, where each controller has one (`--use-service-account-credentials`).
-CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller"
-#: The user that all controllers share otherwise: it may have been the DaemonSet controller.
-ALL_CONTROLLERS = "system:kube-controller-manager"
-
-#: Seconds without any change after which a DaemonSet is quiet: whatever the controller had to do then has been done.
-QUIET = 2.0
 #: Seconds that a controller manager that was started again may need to work.
 START = 15.0
 _COMPONENTS = frozenset({"kube-controller-manager", "kube-apiserver", "etcd"})
 _NOTHING: tuple[str, ...] = ()
-
-
-def by_controller(author: str) -> bool | None:
-    """Whether the DaemonSet controller is the author; None if that is not known."""
-    if author == CONTROLLER:
-        return True
-    return None if author in ("", ALL_CONTROLLERS) else False
-
-
-def owner_uid(pod: Pod | None) -> str:
-    """The UID of the DaemonSet that manages a pod; empty if none does."""
-    if pod is not None:
-        for owner in pod.metadata.owner_references:
-            if owner.controller:
-                return owner.uid if owner.kind == "DaemonSet" else ""
-    return ""
 
 
 class Ledger:
@@ -53,15 +31,15 @@ class Ledger:
         self.world = world
         self.audited = audited
         self.now = 0.0
-        self.next_due = float("inf")
+        self.silence = Silence()
         #: the DaemonSet whose pod the last entry created, deleted or removed
         self.subject: Watched | None = None
         self.daemonsets: dict[str, Watched] = {}
         #: UID of a pod that was not made for its owner by the controller -> when it became the owner's
         self.adopted: dict[str, float] = {}
-        self.action_at = float("-inf")
+        #: names of pods that the scenario said it would do something to
+        self.announced: set[str] = set()
         self._nodes: dict[str, Recent[Node | None]] = {}
-        self._due: list[tuple[float, str]] = []
         self.nodes_changed_at = float("-inf")
         self._wall: float | None = None
         self._works_from = 0.0
@@ -75,6 +53,11 @@ class Ledger:
     def controller_works(self) -> bool:
         """Whether the controller can be expected to react: its process, the API server and etcd run."""
         return self.now >= self._works_from
+
+    def controller_acted(self, author: str, pod: Pod) -> bool | None:
+        """Whether the controller wrote to this pod; None if nobody knows. What the scenario has announced is not the controller's."""
+        acted = by_controller(author)
+        return False if acted is None and pod.metadata.name in self.announced else acted
 
     def of(self, uid: str) -> Watched:
         """What is remembered of a DaemonSet."""
@@ -97,28 +80,7 @@ class Ledger:
     def due(self, at: float) -> Iterator[Watched]:
         """The DaemonSets that have become quiet by `at`, before anything that happens then."""
         self.now = max(self.now, at)
-        while self._due and self._due[0][0] <= self.now:
-            _, uid = heapq.heappop(self._due)
-            watched = self.daemonsets[uid]
-            until = self._noisy_until(watched)
-            if until > self.now:
-                heapq.heappush(self._due, (until, uid))
-                continue
-            watched.asleep = True
-            yield watched
-        self.next_due = self._due[0][0] if self._due else float("inf")
-
-    def _noisy_until(self, watched: Watched) -> float:
-        until = watched.changed_at + QUIET
-        ds = watched.alive
-        if ds is not None and ds.spec.min_ready_seconds > 0 and self._wall is not None:
-            # Becoming available is a change that no entry shows.
-            for pods in watched.pods.values():
-                for pod in pods.values():
-                    ripe = available_from(pod, ds.spec.min_ready_seconds)
-                    if ripe is not None:
-                        until = max(until, ripe - self._wall + CLOCK + QUIET)
-        return until
+        return self.silence.over(self.now, self._wall)
 
     # -- taking note ----------------------------------------------------------------------------------------------------------------------
 
@@ -153,15 +115,12 @@ class Ledger:
         watched.changed_at = self.now
         if author != CONTROLLER:
             watched.others_at = self.now
-        if watched.asleep:
-            watched.asleep = False
-            deadline = self.now + QUIET
-            heapq.heappush(self._due, (deadline, watched.uid))
-            self.next_due = min(self.next_due, deadline)
+        self.silence.broken(watched)
 
     def _action(self, entry: Entry) -> None:
-        self.action_at = self.now
         kind, _, name = str(entry.detail.get("target", "")).partition("/")
+        if kind == "pods":
+            self.announced.add(name.rpartition("/")[2])
         if kind != "components" or name not in _COMPONENTS:
             return
         if entry.detail.get("verb") in ("start", "resume"):
@@ -233,10 +192,12 @@ class Ledger:
                     watched.refresh(name, self.now, by_controller=False)
             watched.revision_changed(self.now)
         else:
-            if by_controller(author) is not False and known.now.status != ds.status:
+            wrote = by_controller(author) is not False and known.now.status != ds.status
+            known.now = ds
+            if wrote:
                 # A sync ends with the status; what is written after that was decided after that.
                 watched.burst_from = None
-            known.now = ds
+                watched.counted(self.now)
         watched.woken_at = self.now
         self._touch(watched, author)
 
@@ -248,7 +209,7 @@ class Ledger:
         subject = after or before
         assert subject is not None
         key = (subject.metadata.namespace, subject.metadata.name)
-        acted = by_controller(author)
+        acted = self.controller_acted(author, subject)
         at_once = entry.type == "deleted" and before is not None and not before.terminating
         if was and was != now and before is not None:
             self._settle(self.of(was), key, before, None, author, acted=acted if at_once else False)
@@ -256,7 +217,8 @@ class Ledger:
             watched = self.subject = self.of(was)
             watched.woken_at = self.now
             if at_once:
-                self._burst(watched, acted)
+                if acted is not False:
+                    watched.wrote(self.now, deleting=True)
                 return "deletion", "removal"
             return ("removal",) if entry.type == "deleted" else _NOTHING
         watched = self.subject = self.of(now)
@@ -265,13 +227,14 @@ class Ledger:
         watched.woken_at = self.now
         if entry.type == "added" and before is None:
             if acted is not False:
-                self._burst(watched, acted)
+                watched.wrote(self.now, deleting=False)
                 return ("creation",)
             self.adopted[after.metadata.uid] = self.now
         elif was != now and entry.type != "listed":
             self.adopted[after.metadata.uid] = self.now
         if asked:
-            self._burst(watched, acted)
+            if acted is not False:
+                watched.wrote(self.now, deleting=True)
             return ("deletion",)
         return _NOTHING
 
@@ -284,10 +247,3 @@ class Ledger:
         for node in {pod.target for pod in (before, after) if pod is not None}:
             watched.refresh(node, self.now, by_controller=acted)
         self._touch(watched, author)
-
-    def _burst(self, watched: Watched, acted: bool | None) -> None:
-        if acted is False:
-            return
-        if watched.burst_from is None or self.now - watched.wrote_at > LAG:
-            watched.burst_from = self.now
-        watched.wrote_at = self.now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from conformance.guarantees.ledger import CONTROLLER, by_controller, owner_uid
+from conformance.guarantees.authors import CONTROLLER, by_controller, owner_uid
 from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
 from conformance.guarantees.watched import LAG, Watched
 from conformance.kube.records import DaemonSet, Pod
@@ -113,7 +113,6 @@ def _by_somebody(step: Step, before: Pod, after: object) -> Evaluation:
     labels = before.metadata.labels
     for ds in step.world.daemonsets.values():
         if ds.metadata.namespace == before.metadata.namespace and selects(ds.spec.selector, labels):
-            return Undecided(
-                f"pod {before.metadata.name}, which matches the selector of {ds.metadata.name} but is not its own, was deleted by nobody known"
-            )
+            what = f"pod {before.metadata.name}, which matches the selector of {ds.metadata.name} but is not its own"
+            return Undecided(f"who deleted is not known: {what}")
     return None

@@ -92,7 +92,8 @@ def _no_surplus(step: Step, watched: Watched) -> Evaluation:
 
 @guarantee(
     "INV-2",
-    promise="The maximum number of nodes with an existing available DaemonSet pod that can have an updated DaemonSet pod during during an update.",
+    promise="The maximum number of nodes with an existing available DaemonSet pod that can have an updated DaemonSet pod during during an "
+    "update.",
     source="API reference, RollingUpdateDaemonSet.maxSurge: beside the existing pod one updated pod, so two in all",
     on=("creation",),
     reads=("pods", "daemonsets"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.guarantees.ledger import by_controller
+from conformance.guarantees.authors import by_controller
 from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
 from conformance.guarantees.watched import LAG, Watched
 from conformance.kube.records import DaemonSet
@@ -26,8 +26,8 @@ def oracle(step: Step, watched: Watched, ds: DaemonSet) -> Counters:
 def told(watched: Watched) -> bool:
     """Whether the last change was one that makes the controller look again.
 
-    The deletion of a Node and, since 1.33, some changes of labels and taints do not (seen live on 1.37.1): counters stay stale until something
-    else touches the DaemonSet. That is a documented finding, not a violation.
+    The deletion of a Node and, since 1.33, some changes of labels and taints do not (seen live on 1.37.1): counters stay stale until
+    something else touches the DaemonSet. That is a documented finding, not a violation.
     """
     return watched.silent_at < watched.woken_at - LAG or watched.silent_at == float("-inf")
 
@@ -35,8 +35,8 @@ def told(watched: Watched) -> bool:
 @guarantee(
     "INV-9",
     promise="numberAvailable: The number of nodes that should be running the daemon pod and have one or more of the daemon pod running and "
-    "available (ready for at least spec.minReadySeconds); desiredNumberScheduled: The total number of nodes that should be running the daemon pod "
-    "(including nodes correctly running the daemon pod).",
+    "available (ready for at least spec.minReadySeconds); desiredNumberScheduled: The total number of nodes that should be running the "
+    "daemon pod (including nodes correctly running the daemon pod).",
     source="API reference, DaemonSetStatus, and so for each of its counters",
     on=("daemonsets", "quiet"),
     reads=("pods", "nodes", "controllerrevisions"),
@@ -97,6 +97,6 @@ def _compare(step: Step, watched: Watched) -> Evaluation:
     if not told(watched):
         return Mark.HELD
     return Violation(
-        f"The status of DaemonSet {watched.name} does not tell what is there, although nothing has changed for a while: {'; '.join(wrong)}.",
+        f"The status of DaemonSet {watched.name} is not what is there, although nothing has changed for a while: {'; '.join(wrong)}.",
         (f"daemonsets/{watched.name}",),
     )

@@ -21,8 +21,8 @@ _ONLY_BY_TEMPLATE = ("hostNetwork", "hostPID", "hostIPC", "nodeSelector")
 
 @guarantee(
     "INV-8",
-    promise="The .spec.template is a pod template. It has exactly the same schema as a Pod, except it is nested and does not have an apiVersion "
-    "or kind; the DaemonSet controller automatically adds a set of tolerations to DaemonSet Pods.",
+    promise="The .spec.template is a pod template. It has exactly the same schema as a Pod, except it is nested and does not have an "
+    "apiVersion or kind; the DaemonSet controller automatically adds a set of tolerations to DaemonSet Pods.",
     source="documentation, DaemonSet",
     on=("creation",),
     reads=("daemonsets", "controllerrevisions"),

@@ -17,6 +17,8 @@ from conformance.trace.world import Key, World
 #: Seconds by which the controller may be behind the store: it acts on what its watches told it. Nothing that had changed within this
 #: time before a decision is held against it.
 LAG = 1.0
+#: Seconds between two writes of one sync at most: at the default rate limit of 20 requests a second there are 0.05.
+PACE = 0.5
 #: Seconds by which a timestamp of one second's resolution, and the wall clock estimated from such, may be off.
 CLOCK = 1.5
 
@@ -49,6 +51,8 @@ class Watched:
         self.asleep = True
         self.burst_from: float | None = None
         self.wrote_at = float("-inf")
+        self.deleting = False
+        self.known_at = float("-inf")
 
     # -- the DaemonSet itself -------------------------------------------------------------------------------------------------------------
 
@@ -81,8 +85,31 @@ class Watched:
         One sync decides first and then writes, up to 250 pods, at the pace its client's rate limit allows; so what matters is when the
         present burst of writes began, not when this write came.
         """
-        began = at if self.burst_from is None or at - self.wrote_at > LAG else min(at, self.burst_from)
+        began = at if self.burst_from is None or at - self.wrote_at > PACE else min(at, self.burst_from)
         return began - LAG
+
+    def informed(self, at: float) -> float:
+        """The moment from which on the controller need not have known of changes that lead to fewer unavailable nodes, in a write at `at`.
+
+        That is its horizon, or later if its own status has shown since that it knew all of them to be available.
+        """
+        return max(self.horizon(at), self.known_at)
+
+    def counted(self, at: float) -> None:
+        """The controller wrote a status: if it counts every node as available, and every one is, it has seen them all."""
+        ds = self.record
+        if ds is None or ds.status.number_available != ds.status.desired_number_scheduled:
+            return
+        desired = self.desired()
+        if len(desired) == ds.status.desired_number_scheduled and not any(name in self.down for name in desired):
+            self.known_at = at
+
+    def wrote(self, at: float, *, deleting: bool) -> None:
+        """Note that the controller created or deleted a pod: one sync creates first, then deletes, then writes the status."""
+        if self.burst_from is None or at - self.wrote_at > PACE or (self.deleting and not deleting):
+            self.burst_from = at
+        self.wrote_at = at
+        self.deleting = deleting
 
     # -- nodes ----------------------------------------------------------------------------------------------------------------------------
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from conformance.clusters.protocol import Behaviour, Cluster, Component, Node, Nodes
+from conformance.errors import ApiError
+from conformance.handles.daemonset import Agent
 from conformance.kube.kubectl import Kubectl, Result
 from conformance.kube.manifests import load, merge
 from conformance.kube.records import Pod
 from conformance.kube.resources import path
 from conformance.trace.conditions import When
-from conformance.handles.daemonset import Agent
 from conformance.trace.recorder import Recorder
 from conformance.trace.world import World
 
@@ -30,19 +34,34 @@ class ScenarioCluster:
         self._kubectl = Kubectl(kubectl, cluster.facts.kubeconfig)
         self._manifests = manifests
 
-    def manifest(self, name: str, *, namespace: str = "") -> dict[str, Any]:
-        """The first object of a file below manifests/, put into the scenario's namespace."""
-        loaded = load(self._manifests / name)[0]
-        return merge(loaded, {"metadata": {"namespace": namespace or self.namespace}})
+    def manifest(self, name: str, *, spec: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The object of a file below manifests/, put into the scenario's namespace; `spec` is merged into its spec."""
+        # Not manifests.load(): some of these files are wrong on purpose.
+        body: dict[str, Any] = yaml.safe_load((self._manifests / name).read_text(encoding="utf-8"))
+        body = merge(body, {"metadata": {"namespace": self.namespace}})
+        return body if spec is None else merge(body, {"spec": spec})
 
-    def manifest_path(self, name: str) -> Path:
-        """Where a file below manifests/ is, for kubectl."""
-        return self._manifests / name
+    def manifest_text(self, name: str) -> str:
+        """The text of a file below manifests/, for kubectl; a namespace it names is replaced by the scenario's."""
+        text = (self._manifests / name).read_text(encoding="utf-8")
+        return re.sub(r"(?m)^( *namespace:) .*$", rf"\1 {self.namespace}", text)
+
+    def dry_run(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """What the API server would store of a DaemonSet; an ApiError says why it refuses it."""
+        return self.api.create(path("daemonsets", self.namespace), manifest, dryRun="All")
+
+    def refusal(self, manifest: Mapping[str, Any]) -> ApiError:
+        """The API server's refusal of a DaemonSet; an AssertionError if it takes it."""
+        try:
+            stored = self.dry_run(manifest)
+        except ApiError as refused:
+            return refused
+        raise AssertionError(f"the API server accepts a DaemonSet that it should refuse: {stored['spec']}")
 
     def apply(self, manifest: Mapping[str, Any]) -> Agent:
         """Create a DaemonSet as given; an ApiError says why the API server refuses it."""
         meta = manifest["metadata"]
-        self._recorder.action("create", f"daemonsets/{meta['name']}", {"namespace": meta["namespace"]})
+        self._recorder.action("create", f"daemonsets/{meta.get('name', '')}", {"namespace": meta["namespace"]})
         created = self.api.create(path("daemonsets", meta["namespace"]), manifest)
         return Agent(self.api, self._recorder, created)
 
@@ -58,17 +77,23 @@ class ScenarioCluster:
     def create_pod(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Create a bare pod in the scenario's namespace."""
         self._recorder.action("create", f"pods/{manifest['metadata'].get('name', '')}")
-        return self.api.create(path("pods", self.namespace), manifest)
+        return self._seen(self.api.create(path("pods", self.namespace), manifest))
 
     def patch_pod(self, name: str, patch: Mapping[str, Any]) -> dict[str, Any]:
         """Apply a JSON merge patch to a pod."""
         self._recorder.action("patch", f"pods/{name}", {"patch": dict(patch)})
-        return self.api.patch(path("pods", self.namespace, name), patch)
+        return self._seen(self.api.patch(path("pods", self.namespace, name), patch))
 
     def delete_pod(self, name: str) -> None:
         """Delete a pod with its own grace period."""
         self._recorder.action("delete", f"pods/{name}")
         self.api.delete(path("pods", self.namespace, name))
+
+    def evict_pod(self, name: str) -> None:
+        """Ask the eviction API to delete a pod, as kubectl drain does for pods that it does not ignore."""
+        self._recorder.action("evict", f"pods/{name}")
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": self.namespace}}
+        self.api.create(path("pods", self.namespace, name, "eviction"), eviction)
 
     def fail_pod(self, name: str) -> None:
         """Let a pod reach phase Failed, as a kubelet that evicts or rejects it would."""
@@ -90,12 +115,24 @@ class ScenarioCluster:
         """A pod nobody owns, put on a node by hand (spec.nodeName: the scheduler is not asked)."""
         container = load(self._manifests / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
         spec = {"nodeName": node.name, "containers": [container], "terminationGracePeriodSeconds": 1}
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": self.namespace, "labels": dict(labels)}, "spec": spec}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": name, "namespace": self.namespace, "labels": dict(labels)},
+            "spec": spec,
+        }
 
     def image(self, image: str) -> dict[str, Any]:
         """A merge patch for the template of manifests/agent.yaml that changes the image and nothing else."""
         containers = load(self._manifests / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"]
         return {"spec": {"containers": [{**container, "image": image} for container in containers]}}
+
+    def _seen(self, written: dict[str, Any]) -> dict[str, Any]:
+        """Return when the trace has reached this write: what is waited for next must not be taken for true before it has happened."""
+        meta = written["metadata"]
+        seen = When(f"pods/{meta['name']} is seen as written", lambda _: True)
+        self._recorder.until(seen, since=int(meta["resourceVersion"]))
+        return written
 
     # -- waiting for ----------------------------------------------------------------------------------------------------------------------
 
@@ -124,7 +161,10 @@ class ScenarioCluster:
     def without_node(self, node: Node) -> When:
         """The Node object is gone."""
         return When(
-            f"nodes/{node.name} is gone", lambda world: node.name not in world.nodes, lambda _: "it is still there", f"kubectl get node {node.name}"
+            f"nodes/{node.name} is gone",
+            lambda world: node.name not in world.nodes,
+            lambda _: "it is still there",
+            f"kubectl get node {node.name}",
         )
 
     def pod_runs(self, name: str) -> When:
@@ -148,9 +188,18 @@ class ScenarioCluster:
 
         def seen(world: World) -> str:
             pod = world.pods.get(key)
-            return "no such pod" if pod is None else f"{pod.status.phase}, owner {pod.metadata.controller}, deleted {pod.metadata.deletion_timestamp}"
+            return (
+                "no such pod"
+                if pod is None
+                else f"{pod.status.phase}, owner {pod.metadata.controller}, deleted {pod.metadata.deletion_timestamp}"
+            )
 
-        return When(description, lambda world: predicate(world.pods.get(key)), seen, f"kubectl --namespace {self.namespace} get pod {name} --output yaml")
+        return When(
+            description,
+            lambda world: predicate(world.pods.get(key)),
+            seen,
+            f"kubectl --namespace {self.namespace} get pod {name} --output yaml",
+        )
 
     def component(self, name: str) -> Component:
         """A component of the control plane, to stop, pause or kill."""

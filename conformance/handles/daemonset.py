@@ -47,6 +47,11 @@ class Agent:
         self.generation = changed["metadata"]["generation"]
         self.rv = int(changed["metadata"]["resourceVersion"])
 
+    def patch_status(self, patch: Mapping[str, Any]) -> None:
+        """Apply a JSON merge patch to its status, through the subresource, as only the controller should."""
+        self._recorder.action("patch status", f"daemonsets/{self.name}", {"patch": dict(patch)})
+        self._api.patch(path("daemonsets", self.namespace, self.name, "status"), {"status": dict(patch)})
+
     def patch_template(self, patch: Mapping[str, Any], *, why: str = "change template") -> None:
         """Apply a JSON merge patch to the pod template; containers without an image change those of the same name."""
         if "containers" in (patch.get("spec") or {}):
@@ -131,8 +136,10 @@ class Agent:
         wanted = _names(nodes)
         return self._pods(
             f"{self.name} has one available pod on {_listing(wanted)} and none elsewhere",
-            lambda world, ds: {pod.target for pod in world.pods_of(self.uid)} == set(wanted)
-            and all(self._one_available(world, ds, node) for node in wanted),
+            lambda world, ds: (
+                {pod.target for pod in world.pods_of(self.uid)} == set(wanted)
+                and all(self._one_available(world, ds, node) for node in wanted)
+            ),
         )
 
     def terminating_on(self, *nodes: Node | str) -> When:
@@ -140,7 +147,7 @@ class Agent:
         wanted = _names(nodes)
         return self._pods(
             f"{self.name} has a terminating pod on {_listing(wanted)}",
-            lambda world, ds: all(any(pod.terminating for pod in world.pods_on(self.uid, node)) for node in wanted),
+            lambda world, _: all(any(pod.terminating for pod in world.pods_on(self.uid, node)) for node in wanted),
         )
 
     def pending_on(self, *nodes: Node | str) -> When:
@@ -148,7 +155,7 @@ class Agent:
         wanted = _names(nodes)
         return self._pods(
             f"{self.name} has a Pending pod on {_listing(wanted)}",
-            lambda world, ds: all(any(pod.status.phase == "Pending" for pod in world.pods_on(self.uid, node)) for node in wanted),
+            lambda world, _: all(any(pod.status.phase == "Pending" for pod in world.pods_on(self.uid, node)) for node in wanted),
         )
 
     def observed(self) -> When:
@@ -161,39 +168,53 @@ class Agent:
         generation = self.generation
         return self._daemonset(
             f"{self.name} status of generation {generation} has {_pairs(counters)}",
-            lambda ds: ds.status.observed_generation >= generation and all(getattr(ds.status, key) == value for key, value in counters.items()),
+            lambda ds: (
+                ds.status.observed_generation >= generation and all(getattr(ds.status, key) == value for key, value in counters.items())
+            ),
         )
 
     def rolled_out(self) -> When:
-        """The predicate of `kubectl rollout status`: generation observed, updated and available on every desired node, no old pod left."""
+        """The predicate of `kubectl rollout status`, and that every pod runs what the template says.
+
+        That is: generation observed, updated and available on every desired node, no old pod left. The pods are looked at because their
+        watch may be behind the DaemonSet's: its status then tells of pods that have not been seen yet.
+        """
         generation = self.generation
 
         def done(world: World, ds: DaemonSet) -> bool:
             status = ds.status
+            wanted = set(ds.spec.template.spec.containers)
             return (
                 status.observed_generation >= generation
                 and status.updated_number_scheduled >= status.desired_number_scheduled
                 and status.number_available >= status.desired_number_scheduled
                 and len(list(world.pods_of(self.uid))) <= status.desired_number_scheduled
+                and all(wanted <= set(pod.spec.containers) for pod in world.pods_of(self.uid))
             )
 
         return self._pods(f"{self.name} is rolled out (generation {generation})", done)
 
     def gone(self) -> When:
         """The DaemonSet object (this UID) is no longer there."""
-        return When(f"{self.name} is gone", lambda world: self.uid not in world.by_uid, self._see_status, self._look("daemonset", self.name))
+        return When(
+            f"{self.name} is gone", lambda world: self.uid not in world.by_uid, self._see_status, self._look("daemonset", self.name)
+        )
 
     def without_pods(self) -> When:
         """No pod is left whose managing owner it is."""
-        return When(f"{self.name} has no pods", lambda world: not any(True for _ in world.pods_of(self.uid)), self._see_pods, self._look("pods"))
+        return When(
+            f"{self.name} has no pods", lambda world: not any(True for _ in world.pods_of(self.uid)), self._see_pods, self._look("pods")
+        )
 
     def keeps(self, uids: Mapping[str, str]) -> When:
         """Each node still has the very pod it had (`uids()` of an earlier moment), and there is none besides."""
         wanted = set(uids.values())
         return When(
             f"{self.name} keeps its {len(wanted)} pods",
-            lambda world: {pod.metadata.uid for pod in world.pods_of(self.uid)} == wanted
-            and not any(pod.terminating for pod in world.pods_of(self.uid)),
+            lambda world: (
+                {pod.metadata.uid for pod in world.pods_of(self.uid)} == wanted
+                and not any(pod.terminating for pod in world.pods_of(self.uid))
+            ),
             self._see_pods,
             self._look("pods"),
         )
@@ -204,7 +225,8 @@ class Agent:
         return self._pods(
             f"{self.name} has another available pod on {_listing(wanted)}",
             lambda world, ds: all(
-                self._one_available(world, ds, node) and all(pod.metadata.uid != uids[node] for pod in world.pods_on(self.uid, node)) for node in wanted
+                self._one_available(world, ds, node) and all(pod.metadata.uid != uids[node] for pod in world.pods_on(self.uid, node))
+                for node in wanted
             ),
         )
 
@@ -219,11 +241,13 @@ class Agent:
     def bound_to(self, node: Node | str) -> When:
         """The node has a pod that the scheduler has bound to it, running or not."""
         [wanted] = _names([node])
-        return self._pods(f"{self.name} has a pod bound to {wanted}", lambda world, ds: any(pod.spec.node_name == wanted for pod in world.pods_of(ds)))
+        return self._pods(
+            f"{self.name} has a pod bound to {wanted}", lambda world, ds: any(pod.spec.node_name == wanted for pod in world.pods_of(ds))
+        )
 
     def pods_where(self, description: str, predicate: Callable[[list[Pod]], bool]) -> When:
         """Any further condition over its pods, sorted by node."""
-        return self._pods(description, lambda world, ds: predicate(sorted(world.pods_of(self.uid), key=lambda pod: pod.target)))
+        return self._pods(description, lambda world, _: predicate(sorted(world.pods_of(self.uid), key=lambda pod: pod.target)))
 
     # -- inside ---------------------------------------------------------------------------------------------------------------------------
 

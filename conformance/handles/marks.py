@@ -29,7 +29,7 @@ def claim(*ids: str) -> Callable[[F], F]:
 
 
 def needs(*capabilities: Capability, nodes: int = 1) -> Callable[[F], F]:
-    """Say what the scenario needs of a cluster, and how many nodes at once. A cluster that lacks it leaves the scenario out, with the reason."""
+    """Say what the scenario needs of a cluster, and how many nodes at once; where that is lacking it is left out, with the reason."""
     return pytest.mark.needs(*capabilities, nodes=nodes)
 
 

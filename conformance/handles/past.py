@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from conformance.kube.records import DaemonSet, Object, Pod
 from conformance.handles.daemonset import Agent
+from conformance.kube.records import ControllerRevision, DaemonSet, Object, Pod
 from conformance.trace.entries import Entry
 from conformance.trace.recorder import Recorder
 from conformance.trace.world import World
@@ -28,20 +28,33 @@ class Past:
         """Every pod of it as it was when it was created, raw."""
         found = []
         for entry, _, after, _ in self.steps():
-            if entry.type == "added" and isinstance(after, Pod) and after.metadata.controller is not None and after.metadata.controller.uid == agent.uid:
+            if (
+                entry.type == "added"
+                and isinstance(after, Pod)
+                and after.metadata.controller is not None
+                and after.metadata.controller.uid == agent.uid
+            ):
                 found.append(entry.raw())
         return found
 
     def last_pod(self, name: str) -> Pod:
         """The last state of a pod before it was gone (or now)."""
-        states = [state for _, before, after, _ in self.steps() for state in (before, after) if isinstance(state, Pod) and state.metadata.name == name]
+        states = [
+            state
+            for _, before, after, _ in self.steps()
+            for state in (before, after)
+            if isinstance(state, Pod) and state.metadata.name == name
+        ]
         assert states, f"pods/{name} was never seen"
         return states[-1]
 
     def was_owned_by(self, name: str, agent: Agent) -> bool:
         """Whether a pod of this name had the DaemonSet as its managing owner at any time."""
         return any(
-            isinstance(after, Pod) and after.metadata.name == name and after.metadata.controller is not None and after.metadata.controller.uid == agent.uid
+            isinstance(after, Pod)
+            and after.metadata.name == name
+            and after.metadata.controller is not None
+            and after.metadata.controller.uid == agent.uid
             for _, _, after, _ in self.steps()
         )
 
@@ -51,34 +64,68 @@ class Past:
 
     def removal_of_pod(self, name: str) -> int:
         """The resourceVersion at which a pod was gone."""
-        [rv] = self.revision_of(lambda entry, before, after: entry.type == "deleted" and isinstance(before, Pod) and before.metadata.name == name)
+        [rv] = self.revision_of(
+            lambda entry, before, _: entry.type == "deleted" and isinstance(before, Pod) and before.metadata.name == name
+        )
         return rv
 
     def creation_of_pod(self, uid: str) -> int:
         """The resourceVersion at which a pod was created."""
-        [rv] = self.revision_of(lambda entry, before, after: entry.type == "added" and isinstance(after, Pod) and after.metadata.uid == uid)
+        [rv] = self.revision_of(lambda entry, _, after: entry.type == "added" and isinstance(after, Pod) and after.metadata.uid == uid)
         return rv
 
     def last_removal_of_pod(self, agent: Agent) -> int:
         """The resourceVersion at which the last pod of it was gone."""
         return self.revision_of(
-            lambda entry, before, after: entry.type == "deleted"
-            and isinstance(before, Pod)
-            and before.metadata.controller is not None
-            and before.metadata.controller.uid == agent.uid
+            lambda entry, before, _: (
+                entry.type == "deleted"
+                and isinstance(before, Pod)
+                and before.metadata.controller is not None
+                and before.metadata.controller.uid == agent.uid
+            )
         )[-1]
 
     def removal_of(self, agent: Agent) -> int:
         """The resourceVersion at which the DaemonSet object was gone."""
         [rv] = self.revision_of(
-            lambda entry, before, after: entry.type == "deleted" and isinstance(before, DaemonSet) and before.metadata.uid == agent.uid
+            lambda entry, before, _: entry.type == "deleted" and isinstance(before, DaemonSet) and before.metadata.uid == agent.uid
         )
         return rv
 
     def last_state(self, agent: Agent) -> DaemonSet:
         """The last state of the DaemonSet before it was gone (or now)."""
-        states = [s for _, before, after, _ in self.steps() for s in (before, after) if isinstance(s, DaemonSet) and s.metadata.uid == agent.uid]
+        states = [
+            s for _, before, after, _ in self.steps() for s in (before, after) if isinstance(s, DaemonSet) and s.metadata.uid == agent.uid
+        ]
         return states[-1]
+
+    def finalizers(self, agent: Agent) -> set[str]:
+        """Every finalizer that the DaemonSet has had at any time."""
+        states = [state for _, _, state, _ in self.steps() if isinstance(state, DaemonSet) and state.metadata.uid == agent.uid]
+        return {finalizer for state in states for finalizer in state.metadata.finalizers}
+
+    def numbering_of(self, agent: Agent, number: int) -> int:
+        """The resourceVersion at which one of its ControllerRevisions got this number."""
+        return self.revision_of(
+            lambda _, __, after: (
+                isinstance(after, ControllerRevision)
+                and after.revision == number
+                and after.metadata.controller is not None
+                and after.metadata.controller.uid == agent.uid
+            )
+        )[0]
+
+    def authors(self, target: str, verb: str, *, subresource: str = "") -> set[str]:
+        """The users who made writes of this kind to `pods/NAME` or `daemonsets/NAME`, as the audit log tells so far (see Trace.written)."""
+        resource, _, name = target.partition("/")
+        wanted = {"resource": resource, "name": name, "verb": verb}
+        return {
+            entry.detail["user"]
+            for entry in self._recorder.so_far()
+            if entry.type == "write"
+            and {"resource": entry.resource, **entry.detail}.items() >= wanted.items()
+            and entry.detail.get("subresource", "") == subresource
+        }
 
     def most_unavailable(self, agent: Agent) -> int:
         """The most nodes without a ready pod that is not being deleted, at any one event since its first change of spec.

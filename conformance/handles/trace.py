@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from conformance.kube.records import ControllerRevision
-from conformance.trace.conditions import When
 from conformance.handles.daemonset import Agent
 from conformance.handles.past import Past
-from conformance.trace.conditions import Condition
+from conformance.kube.records import ControllerRevision
+from conformance.trace.conditions import Condition, When
 from conformance.trace.recorder import Recorder
+from conformance.trace.world import World
 
 
 class Trace:
@@ -33,6 +33,18 @@ class Trace:
         """State how many pods the controller creates for this DaemonSet in the whole scenario; judged when it ends."""
         self.recorder.expect({"name": agent.name, "uid": agent.uid, "creations": count})
 
+    def written(self, target: str, verb: str, *, by: str = "", subresource: str = "") -> When:
+        """The audit log says that this user (or anybody) made a write of this kind to `pods/NAME` or `daemonsets/NAME`."""
+
+        def authors() -> set[str]:
+            return self.past.authors(target, verb, subresource=subresource)
+
+        return When(
+            f"the audit log has a {verb} {subresource} of {target} by {by or 'somebody'}".replace("  ", " "),
+            lambda _: by in authors() if by else bool(authors()),
+            lambda _: f"by {', '.join(sorted(authors())) or 'nobody'}",
+        )
+
     def revisions(self, agent: Agent) -> list[ControllerRevision]:
         """The ControllerRevisions that it owns, as last seen, oldest number first."""
         with self.recorder.lock:
@@ -41,13 +53,13 @@ class Trace:
     def has_revisions(self, agent: Agent, *numbers: int) -> When:
         """The ControllerRevisions that it owns have exactly these numbers."""
 
-        def found(world: object) -> list[int]:
-            records = self.recorder.live.revisions.values()
+        def found(world: World) -> list[int]:
+            records = world.revisions.values()
             return sorted(r.revision for r in records if r.metadata.controller is not None and r.metadata.controller.uid == agent.uid)
 
         return When(
             f"{agent.name} has revisions {list(numbers)}",
-            lambda world: found(world) == list(numbers),
+            lambda world: found(world) == sorted(numbers),
             lambda world: f"revisions {found(world)}",
             f"kubectl --namespace {agent.namespace} get controllerrevisions",
         )

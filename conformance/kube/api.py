@@ -33,7 +33,7 @@ _CONNECT_TIMEOUT = 10.0
 _READ_TIMEOUT = 60.0
 
 
-class _Again(Exception):  # noqa: N818 - never leaves this module
+class _Again(Exception):
     """A failure that may go away by itself; `error` is what to raise if it does not."""
 
     def __init__(self, error: Exception) -> None:

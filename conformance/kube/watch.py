@@ -56,6 +56,9 @@ class Change:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+_State = Literal["opening", "watching", "failing", "ended"]
+
+
 class _Line(msgspec.Struct):
     type: str = ""
     object: dict[str, Any] = {}
@@ -74,11 +77,11 @@ class _Known:
     bare: bytes  # the object without its resourceVersion, to tell no-ops from changes
 
 
-class _Expired(Exception):  # noqa: N818 - never leaves this module
+class _Expired(Exception):
     """The version to go on from is no longer there."""
 
 
-class _Unreadable(Exception):  # noqa: N818
+class _Unreadable(Exception):
     """A line of the stream is not what a watch sends."""
 
 
@@ -114,6 +117,8 @@ class Watch:
         self._listed = threading.Event()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
+        self._settled = threading.Condition(self._lock)
+        self._state: _State = "opening"
         self._response: BaseHTTPResponse | None = None
         name = f"watch {namespace}/{resource}" if namespace else f"watch {resource}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -136,9 +141,10 @@ class Watch:
 
         If the server could not be reached at this moment, what it would have said is a gap.
         """
-        with self._lock:
-            cut_off = self._listed.is_set() and self.failure is None and self._response is None
-            cut_off = cut_off and not self._stopping.is_set()
+        with self._settled:
+            # One that is just being opened is given the moment it needs.
+            self._settled.wait_for(lambda: self._state in ("watching", "failing", "ended"), timeout)
+            cut_off = self._state not in ("watching", "ended") and self._listed.is_set() and not self._stopping.is_set()
             self._stopping.set()
             if self._response is not None:
                 _shut(self._response)
@@ -159,6 +165,12 @@ class Watch:
             raise
         finally:
             self._listed.set()
+            self._become("ended")
+
+    def _become(self, state: _State) -> None:
+        with self._settled:
+            self._state = state
+            self._settled.notify_all()
 
     def _loop(self) -> None:
         try:
@@ -170,6 +182,8 @@ class Watch:
         expired = ""
         while self.failure is None and not self._stopping.is_set():
             before = self._version
+            if failures <= 1:
+                self._become("opening")
             try:
                 if expired:
                     self._relist(expired)
@@ -178,16 +192,16 @@ class Watch:
                 self._watch()
             except _Expired as reason:
                 expired = str(reason)
-                continue
             except _Unreadable as reason:
                 unreadable = unreadable + 1 if self._version == before else 1
                 if unreadable >= _UNREADABLE_LIMIT:
                     unreadable, expired = 0, str(reason)
             except ConformanceError:
-                pass  # the server is away or refuses for now; what it missed to say comes when the watch resumes
+                # The server is away or refuses for now; what it missed to say comes when the watch resumes.
+                self._become("failing")
             # A stream that ended without news is not asked for again at once: the server may be going down.
             failures = 0 if self._version != before else failures + 1
-            if failures:
+            if failures > (1 if expired else 0):
                 self._stopping.wait(_backoff(failures))
 
     def _emit(self, change: Change) -> None:
@@ -232,6 +246,7 @@ class Watch:
         }
         try:
             with self._open(seconds + _PATIENCE, **query) as response:
+                self._become("watching")
                 for at, line in _lines(response):
                     self._line(at, line)
         except ApiError as error:

@@ -31,7 +31,11 @@ _HOLDER = msgspec.json.Decoder(_Holder)
 
 def template_bytes(document: bytes | msgspec.Raw) -> bytes:
     """The raw JSON of `spec.template` in a DaemonSet or in the data of a ControllerRevision; `null` if it has none."""
-    holder = _HOLDER.decode(document)
+    try:
+        holder = _HOLDER.decode(document)
+    except msgspec.ValidationError:
+        # Anybody may create a ControllerRevision, with any data.
+        return b"null"
     return bytes(holder.spec.template) if holder and holder.spec else b"null"
 
 
@@ -48,7 +52,7 @@ def _essence(value: Any) -> Any:
 def template(document: bytes | msgspec.Raw) -> dict[str, Any]:
     """The template of a DaemonSet or of the data of a ControllerRevision, as plain JSON without the patch directive."""
     found = msgspec.json.decode(template_bytes(document))
-    return {key: value for key, value in (found or {}).items() if key != "$patch"}
+    return {key: value for key, value in found.items() if key != "$patch"} if isinstance(found, dict) else {}
 
 
 def essence(template_json: dict[str, Any]) -> bytes:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from conformance.claims import registry
@@ -32,3 +35,9 @@ def seconds(item: pytest.Item) -> float:
     """How long a scenario says it takes."""
     mark = item.get_closest_marker("scenario")
     return float(mark.kwargs.get("seconds", 5.0)) if mark else 0.0
+
+
+def known(folder: Path) -> list[str]:
+    """The ids of all scenarios of the suite, selected or not; read from the text, for a worker collects only what it was given."""
+    texts = (file.read_text(encoding="utf-8") for file in folder.glob("test_*.py"))
+    return sorted({found for text in texts for found in re.findall(r'^@scenario\("(\w+)"', text, re.MULTILINE)})

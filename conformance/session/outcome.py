@@ -29,7 +29,9 @@ def key(minor: str) -> tuple[int, ...]:
     return tuple(int(part) for part in minor.lstrip("v").split(".")[:2])
 
 
-def outcome_of(reports: dict[str, pytest.TestReport], run: ScenarioRun | None, finding: Finding | None, error: BaseException | None) -> Outcome:
+def outcome_of(
+    reports: dict[str, pytest.TestReport], run: ScenarioRun | None, finding: Finding | None, error: BaseException | None
+) -> Outcome:
     """The outcome of an item, worst phase first."""
     setup, call, teardown = (reports.get(phase) for phase in ("setup", "call", "teardown"))
     if any(report is not None and report.skipped for report in (setup, call)):

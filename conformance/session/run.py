@@ -13,10 +13,9 @@ import conformance
 from conformance.clusters.protocol import Cluster
 from conformance.errors import ApiError, ConformanceError
 from conformance.guarantees.judge import Judge, Tally, judge_trace
-from conformance.guarantees.promise import REGISTRY
-from conformance.kube.resources import path
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.trace import Trace
+from conformance.kube.resources import path
 from conformance.session.settings import Settings
 from conformance.trace.entries import Header
 from conformance.trace.recorder import Recorder, Recording
@@ -29,15 +28,17 @@ class PromiseBroken(ConformanceError, AssertionError):
 class ScenarioRun:
     """One scenario on one cluster, from its namespace to its verdicts."""
 
-    def __init__(self, cluster: Cluster, settings: Settings, kubectl: Path, manifests: Path, *, id: str, node_id: str, claims: list[str]) -> None:  # noqa: A002
+    def __init__(
+        self, cluster: Cluster, settings: Settings, kubectl: Path, manifests: Path, *, scenario: str, node_id: str, claims: list[str]
+    ) -> None:
         self.host = cluster
-        self.namespace = f"{id.lower()}-{secrets.token_hex(3)}"
+        self.namespace = f"{scenario.lower()}-{secrets.token_hex(3)}"
         self._kubectl = kubectl
         self._manifests = manifests
         facts = cluster.facts
         self.header = Header(
             format=1,
-            scenario=id,
+            scenario=scenario,
             node_id=node_id,
             kubernetes=facts.kubernetes,
             cluster=facts.provider,
@@ -67,7 +68,9 @@ class ScenarioRun:
     def begin(self) -> ScenarioCluster:
         """Make the namespace, start recording, hand out the cluster."""
         api = self.host.api
-        api.create(path("namespaces"), {"metadata": {"name": self.namespace, "labels": {"app.kubernetes.io/managed-by": "daemonset-conformance"}}})
+        api.create(
+            path("namespaces"), {"metadata": {"name": self.namespace, "labels": {"app.kubernetes.io/managed-by": "daemonset-conformance"}}}
+        )
         self._stack.callback(self._remove_namespace)
         self.recorder.start()
         self._stack.callback(self.finish)
@@ -100,8 +103,7 @@ class ScenarioRun:
             return
         lines = []
         for tally in broken:
-            promise = REGISTRY[tally.id]
-            lines.append(f'{tally.id} was violated {tally.violated} time(s): "{promise.promise}" ({promise.source})')
+            lines.append(f"{tally.id} was violated {tally.violated} time(s):")
             lines += [f"  at {violation.at:.3f} s, entry {violation.seq}: {violation.message}" for violation in tally.violations[:5]]
         lines.append(f"Judge it again: python -m conformance judge {self.file}")
         raise PromiseBroken("\n".join(lines))

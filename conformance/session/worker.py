@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import datetime
 import platform
+import shlex
 import sys
 import time
 from pathlib import Path
+from typing import Any
+
 import pytest
 
 import conformance
@@ -18,10 +21,11 @@ from conformance.components import build
 from conformance.components.overrides import describe
 from conformance.report import folder, terminal, write
 from conformance.report.results import Run, ScenarioResult
-from conformance.session import kind
+from conformance.session import kind, ordering
 from conformance.session.lease import Leasable, Lease
 from conformance.session.settings import Settings, runs_folder
 
+USAGE = "conformance_usage"
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "kubectl")
 
 
@@ -38,6 +42,7 @@ class Worker:
         self.manifests = config.rootpath / "manifests"
         self.lease = Lease(self._open, say=self._say)
         self.summary: list[str] = []
+        self._usage = ""
         self._binaries: dict[str, Path] | None = None
         self._started = time.time()
 
@@ -84,14 +89,25 @@ class Worker:
             if self.settings.cluster == "kind":
                 kind.provider(self).prepare()
 
+    def tell_controller(self, message: str) -> None:
+        """In a pytest-xdist worker: hand wrong usage to the controller."""
+        self.config.workeroutput[USAGE] = message  # type: ignore[attr-defined]
+
+    def hear(self, said: dict[str, Any]) -> None:
+        """In the controller: take what a worker handed over; all of them say the same."""
+        self._usage = said.get(USAGE, self._usage)
+
     def finish(self, exitstatus: int | pytest.ExitCode, now: float) -> int | pytest.ExitCode:
         """End the cluster; in the controller write the report. Returns the exit status: a run in which no scenario could run has failed."""
+        if self._usage:
+            self.summary = [f"ERROR: {self._usage}"]
+            return pytest.ExitCode.USAGE_ERROR
         failed = exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if self.settings.keep == "always":
             self.lease.keep()
         else:
             self.lease.throw_away(keep_logs=failed)
-        if self.lease.last is not None:
+        if self.wants_scenarios:
             self._save_run(now)
         results = folder.results(self.settings.report) if self.wants_scenarios and not self.is_worker else []
         if not results:
@@ -106,22 +122,25 @@ class Worker:
     def _open(self) -> Leasable:
         if self.settings.cluster == "kind":
             return kind.provider(self).open()
-        return EmbeddedProvider(self.settings.minor.minor, runs_folder(), binaries=self.binaries, keep=self.settings.report.absolute() / "logs").open()
+        return EmbeddedProvider(
+            self.settings.minor.minor, runs_folder(), binaries=self.binaries, keep=self.settings.report.absolute() / "logs"
+        ).open()
 
     def _save_run(self, now: float) -> None:
+        """What this process knows of the run; workers know the cluster, the controller the command and the time."""
         facts = self.facts
-        assert facts is not None
         run = Run(
             suite=conformance.__version__,
-            kubernetes=facts.kubernetes,
-            cluster=facts.provider,
-            capabilities=sorted(facts.capabilities),
-            lacking={str(capability): why for capability, why in facts.lacking.items()},
+            kubernetes=facts.kubernetes if facts else "",
+            cluster=facts.provider if facts else self.settings.cluster,
+            capabilities=sorted(facts.capabilities) if facts else [],
+            lacking={str(capability): why for capability, why in facts.lacking.items()} if facts else {},
             started=datetime.datetime.fromtimestamp(self._started, datetime.UTC).isoformat(timespec="seconds"),
             seconds=round(now - self._started, 1),
-            command=" ".join(["pytest", *self.config.invocation_params.args]) if not self.is_worker else "",
-            components={name: describe(path, name) for name, path in self.binaries.items()} if self.settings.overrides else {},
+            command="" if self.is_worker else shlex.join(["pytest", *self.config.invocation_params.args]),
+            components={name: describe(path, name) for name, path in self.settings.overrides.items()},
             platform={"python": platform.python_version(), "system": platform.platform()},
+            scenarios=ordering.known(self.config.rootpath / "scenarios"),
         )
         folder.save_run(self.settings.report, run)
 
@@ -129,8 +148,8 @@ class Worker:
         delays = sorted(delay for result in results for delay in result.delays)
         if not delays:
             return []
-        median, last = delays[len(delays) // 2], delays[int(len(delays) * 0.99)]
-        return [f"judged {len(delays)} entries; delay from arrival to judgement: median {median * 1000:.0f} ms, 99th percentile {last * 1000:.0f} ms"]
+        median, last = (round(1000 * delays[int(len(delays) * share)]) for share in (0.5, 0.99))
+        return [f"judged {len(delays)} entries; delay from arrival to judgement: median {median} ms, 99th percentile {last} ms"]
 
     def _say(self, text: str) -> None:
         sys.stderr.write(f"\n{text}\n")

@@ -106,7 +106,7 @@ class Recorder:
         self._delays: list[float] = []
         self._history: deque[Happening] = deque(maxlen=_HISTORY)
         self._waits: list[Wait] = []
-        self._told = 0.0
+        self._arrived = self._told = 0
         self._seen: set[int] = set()
         self._released_rv = 0
         self._crash: Exception | None = None
@@ -241,7 +241,7 @@ class Recorder:
                 yield
             finally:
                 self._waits.remove(wait)
-                self._told = time.monotonic() - self._begin
+                self._told = self._arrived if wait.seen is None else wait.seen
 
     def _sit(self, wait: Wait, deadline: float) -> None:
         """Sleep until the wait is over or its time is; the lock is held by the caller, and given away meanwhile."""
@@ -260,8 +260,8 @@ class Recorder:
             self._look(wait)
 
     def _look(self, wait: Wait) -> None:
-        if self._caught_up(wait.since):
-            wait.look(self.live)
+        if not wait.over and self._caught_up(wait.since) and wait.look(self.live):
+            wait.seen = self._arrived
 
     def _caught_up(self, since: int | None) -> bool:
         # Its own change was seen, or the store is known to have gone on: by more than the streams were ever out of step.
@@ -269,7 +269,8 @@ class Recorder:
 
     def _between(self) -> list[Happening]:
         # From where the wait before this one ended: what the scenario did since then is the first cause to think of.
-        return [happening for happening in self._history if happening.entry.at >= self._told]
+        fresh = min(self._arrived - self._told, len(self._history))
+        return list(self._history)[len(self._history) - fresh :]
 
     def _raise_crash(self) -> None:
         if self._crash is not None:
@@ -332,6 +333,7 @@ class Recorder:
         if entry.rv is not None and entry.type != "gap":
             self._seen.add(entry.rv)
         self._history.append(Happening(entry, before, after))
+        self._arrived += 1
         if self._audit is not None:
             for placed in self._attribution.change(entry, before, after):
                 self._arrive_write(placed)

@@ -42,13 +42,12 @@ class Wait:
     stays: bool = False
     since: int | None = None
     over: bool = False
+    seen: int | None = None  # how many entries had arrived when it was over
     error: Exception | None = None
     breach: list[str] = field(default_factory=list)
 
-    def look(self, world: World) -> None:
-        """Look at the world, once; a condition that raises ends the wait with its error."""
-        if self.over:
-            return
+    def look(self, world: World) -> bool:
+        """Look at the world, once; returns whether the wait is over. A condition that raises ends it with its error."""
         try:
             if self.stays:
                 if not all(condition.holds(world) for condition in self.conditions):
@@ -59,6 +58,7 @@ class Wait:
                 self.over = all(condition.holds(world) for condition in self.conditions)
         except Exception as error:
             self.error, self.over = error, True
+        return self.over
 
     @property
     def text(self) -> str:

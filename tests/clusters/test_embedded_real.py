@@ -217,6 +217,32 @@ def test_a_node_that_is_not_ready(cluster: EmbeddedCluster, nodes: EmbeddedNodes
     _node(cluster, node.name, lambda found: not _taints(found))
 
 
+def test_a_node_whose_kubelet_has_not_spoken_yet_stays_tainted(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
+    cluster.component(components.KUBELETS).pause()
+    try:
+        (node,) = nodes.join(ready=False)
+        with pytest.raises(ConformanceError, match="did not come about"):
+            _node(cluster, node.name, lambda found: (NOT_READY, "NoSchedule") not in _taints(found), within=3.0)
+    finally:
+        cluster.component(components.KUBELETS).resume()
+
+
+def test_nodes_that_left_do_not_hold_up_the_taints_of_others(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
+    nodes.join(14)  # were more than half of them not ready, the controller would hold back
+    nodes.join(10, ready=False)
+    waiting.until(
+        cluster.api,
+        path("nodes"),
+        lambda found: any((NOT_READY, "NoExecute") in _taints(n) for n in found.values()),
+        within=LIMIT,
+        what="A taint",
+    )
+    nodes.clear()
+    _, other = nodes.join(2)
+    other.set_ready(False)
+    _node(cluster, other.name, lambda found: (NOT_READY, "NoExecute") in _taints(found), within=20.0)
+
+
 def test_a_silent_node(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
     one, other = nodes.join(2)
     agent = Agent(cluster, "stays")
@@ -279,13 +305,15 @@ def test_pods_that_turn_unready_restart_fail_and_finish(cluster: EmbeddedCluster
     agent.pods(lambda pods: len(pods) == 1 and _ready(pods[0]) and pods[0]["metadata"]["name"] != second["metadata"]["name"])
 
 
-def test_a_failed_pod_does_not_become_ready_later(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
+@pytest.mark.parametrize("change", ["fail_pod", "unready_pod"])
+def test_a_pod_that_failed_or_is_held_does_not_become_ready_later(cluster: EmbeddedCluster, nodes: EmbeddedNodes, change: str) -> None:
     (node,) = nodes.join(1)
-    spec = {"nodeName": node.name, "containers": [{"name": "c", "image": "x"}], "restartPolicy": "Never"}
+    # With restartPolicy Never the API server itself would refuse to let its containers run again.
+    spec = {"nodeName": node.name, "containers": [{"name": "c", "image": "x"}], "restartPolicy": "Always"}
     body = {"metadata": {"name": "bare", "annotations": kubelet.pod(ready_after=0.5)}, "spec": spec}
     cluster.api.create(path("pods", "default"), body)
     waiting.until(cluster.api, path("pods", "default"), lambda found: _phase(found["bare"]) == "Running", within=LIMIT, what="bare")
-    cluster.fail_pod("default", "bare")
+    getattr(cluster, change)("default", "bare")
     with pytest.raises(ConformanceError, match="did not come about"):
         waiting.until(cluster.api, path("pods", "default"), lambda found: _ready(found["bare"]), within=1.5, what="bare")
 

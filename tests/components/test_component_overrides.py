@@ -37,9 +37,15 @@ def test_kubectl_is_asked_in_its_own_way(tmp_path: Path) -> None:
 
 
 def test_a_relative_path_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(tmp_path / "etcd", "#!/bin/sh\necho etcd\n")
+    program(tmp_path / "etcd", "#!/bin/sh\necho etcd Version: 3.6.14\n")
     monkeypatch.chdir(tmp_path)
     assert parse_override("etcd=./etcd") == ("etcd", tmp_path / "etcd")
+
+
+def test_another_program_is_refused(tmp_path: Path) -> None:
+    mine = program(tmp_path / "kube-scheduler", "#!/bin/sh\necho true 9.1\n")
+    with pytest.raises(UsageError, match=r"answers 'true 9.1' .* so it is not kube-scheduler"):
+        parse_override(f"kube-scheduler={mine}")
 
 
 def test_a_rebuilt_program_is_asked_again(tmp_path: Path) -> None:

@@ -104,8 +104,12 @@ def test_a_bookmark_moves_the_version_and_is_no_change(server: StandIn, observed
     assert [next_watch(server)["resourceVersion"] for _ in range(2)] == ["1", "40"]
 
 
-@pytest.mark.parametrize("expiry", [Refusal(410, gone()), Stream([event("ERROR", gone())], "clean")], ids=["status", "event"])
-def test_410_in_either_form_is_a_gap_and_a_fresh_list(server: StandIn, observed: Observed, expiry: Refusal | Stream) -> None:
+@pytest.mark.parametrize(
+    ("expiry", "form"),
+    [(Refusal(410, gone()), "HTTP 410"), (Stream([event("ERROR", gone())], "clean"), "ERROR event 410")],
+    ids=["status", "event"],
+)
+def test_410_in_either_form_is_a_gap_and_a_fresh_list(server: StandIn, observed: Observed, expiry: Refusal | Stream, form: str) -> None:
     server.lists(
         PODS,
         listing(10, obj("same", 3), obj("changed", 4), obj("vanished", 5), obj("again", 6, uid="first")),
@@ -119,6 +123,7 @@ def test_410_in_either_form_is_a_gap_and_a_fresh_list(server: StandIn, observed:
     assert (gap.type, gap.rv) == ("gap", 11)
     assert gap.detail["since"] == 10
     assert gap.detail["until"] == 20
+    assert gap.detail["reason"].startswith(form)
     assert "too old" in gap.detail["reason"]
     told = [(c.type, c.rv, json.loads(c.object)["metadata"]["name"], c.detail) for c in rest]
     assert told == [

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from conformance.kube.records import Object
 from conformance.trace.attribution import Attribution
 from conformance.trace.audit import AuditLog, Write
 from conformance.trace.entries import Entry, EntryType
@@ -85,6 +85,7 @@ def test_a_log_that_does_not_exist_yet_is_new_in_all_its_parts(file: Path) -> No
 
 
 def test_rotation_and_truncation_lose_nothing_that_is_complete(file: Path) -> None:
+    file.touch()
     log = AuditLog(file)
     append(file, line(user="before") + "\n")
     file.rename(file.with_suffix(".1"))
@@ -119,9 +120,8 @@ class Joined:
 
     def change(self, kind: EntryType, rv: int, spec: dict[str, Any] | None = None, resource: str = "pods", **meta: Any) -> Joined:
         body = {"metadata": {"name": "a", "namespace": "ns", "uid": "u", **meta}, **(spec or {})}
-        entry = Entry(rv, rv / 10, kind, resource, rv, json.dumps(body).encode())  # type: ignore[arg-type]
-        before: Object | None
-        before, after = self.world.apply(Entry(entry.seq, entry.at, kind, resource, rv, _raw(entry.object)))
+        entry = Entry(rv, rv / 10, kind, resource, rv, msgspec.Raw(json.dumps(body).encode()))
+        before, after = self.world.apply(entry)
         self._collect(self.attribution.change(entry, before, after))
         return self
 
@@ -136,13 +136,7 @@ class Joined:
         self.placed += [(write.rv, write.user) for write in writes]
 
 
-def _raw(data: Any) -> Any:
-    import msgspec
-
-    return msgspec.Raw(data)
-
-
-ENDING = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+ENDING: dict[str, Any] = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
 
 
 def test_versions_join_exactly_and_once() -> None:
@@ -229,6 +223,12 @@ def test_removing_the_last_finalizer_deletes(log_first: bool) -> None:
 def test_a_patch_of_a_dying_pod_did_not_delete_it() -> None:
     joined = Joined().change("added", 5).change("modified", 6, **ENDING, deletionGracePeriodSeconds=30).write("delete", "scenario", 6)
     joined.write("patch", "idler", 6, last_finalizer=True).change("deleted", 9).write("delete", "kubelet", 9)
+    assert joined.placed == [(6, "scenario"), (9, "kubelet")]
+
+
+def test_a_second_delete_of_a_dying_pod_did_nothing() -> None:
+    joined = Joined().change("added", 5).change("modified", 6, **ENDING, deletionGracePeriodSeconds=30).write("delete", "scenario", 6)
+    joined.write("delete", "idler", 6).change("deleted", 9).write("delete", "kubelet", 9)
     assert joined.placed == [(6, "scenario"), (9, "kubelet")]
 
 

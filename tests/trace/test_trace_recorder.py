@@ -16,7 +16,7 @@ from conformance.errors import ApiError, ComponentDied, TraceError, WaitExpired
 from conformance.kube.api import Api
 from conformance.kube.resources import path
 from conformance.trace.conditions import When, all_of
-from conformance.trace.entries import Entry, Header
+from conformance.trace.entries import OBJECT_TYPES, Entry, Header
 from conformance.trace.recorder import Recorder
 from conformance.trace.store import partial_of, read
 from conformance.trace.world import World
@@ -73,10 +73,15 @@ def is_ready(name: str) -> When:
     return When(f"{name} is ready", lambda world: ("ns", name) in world.pods and world.pods["ns", name].ready, lambda world: "not ready")
 
 
+def take_all(entries: Iterator[Entry], taken: list[Entry]) -> None:
+    for entry in entries:
+        taken.append(entry)  # noqa: PERF402 - extend() would lose what came before an error
+
+
 def short(entries: list[Entry]) -> list[str]:
     names = []
     for entry in entries:
-        what = entry.raw()["metadata"]["name"] if entry.object != b"null" else entry.detail.get("verb") or entry.detail.get("text", "")
+        what = entry.raw()["metadata"]["name"] if entry.type in OBJECT_TYPES else entry.detail.get("verb") or entry.detail.get("text", "")
         names.append(f"{entry.type} {what} {entry.rv or ''}".strip())
     return names
 
@@ -109,6 +114,26 @@ def test_everything_is_recorded_in_the_stores_order(server: StandIn, make: Calla
     assert list(stored) == recording.entries
     assert not partial_of(recording.file).exists()
     assert recorder.stop() is recording
+
+
+def test_nothing_is_judged_before_all_is_listed(server: StandIn, make: Callable[..., Recorder]) -> None:
+    server.lists(PODS, listing(10, pod("a", 4)))
+    server.say(PODS, event("ADDED", pod("b", 11)))
+
+    def slow_nodes(method: str, where: str, body: Json | None) -> tuple[int, Json] | None:
+        if where != NODES:
+            return None
+        # The pods are not only listed by now, something has happened to them, too.
+        while server.requests.get(timeout=LIMIT)[:2] != ("watch", PODS):
+            pass
+        return 200, listing(9, node("n", 3))
+
+    server.handler = slow_nodes
+    judged: list[Entry] = []
+    recorder = make(on_entry=judged.append, window=0.0)
+    recorder.until(has("b"))
+    recording = recorder.stop()
+    assert (changes(judged), recording.late) == (["listed n 3", "listed a 4", "added b 11"], 0)
 
 
 def test_late_entries_are_counted_and_the_file_is_sorted(server: StandIn, make: Callable[..., Recorder]) -> None:
@@ -246,6 +271,14 @@ def test_a_window_ends_at_the_first_event_that_breaks_it(server: StandIn, make: 
     assert notes == ["window begins", "window ends", "window begins", "window broken"]
 
 
+def test_one_of_several_conditions_breaks_a_window(server: StandIn, make: Callable[..., Recorder]) -> None:
+    server.lists(PODS, listing(10, pod("a", 4), pod("b", 5)))
+    recorder = make()
+    threading.Timer(0.02, server.say, (PODS, event("DELETED", pod("b", 11)))).start()
+    with pytest.raises(WaitExpired, match="  holds      pods/a is there\n  does not   pods/b is there"):
+        recorder.stays(has("a"), has("b"), seconds=LIMIT)
+
+
 def test_a_window_that_does_not_hold_at_its_begin(server: StandIn, make: Callable[..., Recorder]) -> None:
     with pytest.raises(WaitExpired, match="this had to stay so"):
         make().stays(has("a"), seconds=LIMIT)
@@ -312,10 +345,9 @@ def test_a_killed_run_leaves_what_it_saw(server: StandIn, make: Callable[..., Re
     server.say(PODS, event("ADDED", pod("a", 11)))
     recorder.until(When("written", lambda world: any(entry.rv == 11 for entry in judged)), since=11, within=LIMIT)
     _, entries = read(partial_of(recorder._file))
-    seen = []
+    seen: list[Entry] = []
     with pytest.raises(TraceError):
-        for entry in entries:
-            seen.append(entry)  # noqa: PERF402
+        take_all(entries, seen)
     assert "added a 11" in short(seen)
 
 

@@ -1,7 +1,8 @@
 """The command line of each component of the embedded cluster, and the configuration files that go with it.
 
-Behaviour stays Kubernetes' own: default admission plugins, default controllers, default grace periods. Only client rate limits are lifted
-(they decide how fast things happen, not what happens) and leader election is off (there is nobody to elect against).
+Behaviour stays Kubernetes' own: default admission plugins, default controllers, default grace periods. Only rate limits are lifted, those
+of clients and that of tainting nodes for eviction (they decide how fast things happen, not what happens), and leader election is off
+(there is nobody to elect against).
 """
 
 from __future__ import annotations
@@ -85,6 +86,9 @@ def command_lines(
             "--use-service-account-credentials=true",
             f"--service-account-private-key-file={credentials.service_accounts}",
             f"--root-ca-file={credentials.ca}",
+            # One node in ten seconds otherwise, and nodes that left while they were queued take their turn too: a scenario would
+            # have to wait for those of the one before.
+            f"--node-eviction-rate={QPS}",
             f"--kube-api-qps={QPS}",
             f"--kube-api-burst={BURST}",
         ],

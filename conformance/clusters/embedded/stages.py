@@ -1,7 +1,7 @@
 """How the simulated kubelets behave: stages for kwok, as API objects.
 
-kwok plays, for each change of a pod or node on its nodes, the one stage whose selector matches; a later change that matches again replaces
-what was not played yet. No two of these selectors may match the same object: kwok would throw dice.
+kwok plays, for each change of a pod or node on its nodes, the one stage whose selector matches; a later change that matches a stage again
+replaces what was not played yet. No two of these selectors may match the same object: kwok would throw dice.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def stage(
 
 
 def _status(template: str) -> list[dict[str, Any]]:
-    # With its resourceVersion the patch is refused when the object has changed since; kwok then decides anew on the object as it is now.
-    # Else it would write twice what one change too many asked for, and carry out a delayed readiness on a pod that failed meanwhile.
-    guarded = "metadata: {resourceVersion: {{ .metadata.resourceVersion | Quote }}}\nstatus:\n" + textwrap.indent(template, "  ")
-    return [{"patch": {"subresource": "status", "type": "strategic", "template": guarded}}]
+    # Not guarded by a resourceVersion: the stage that kwok plays may stem from an older event than the last (it lists the pods of a node
+    # beside watching them), and it does not try again after a conflict. The node or pod would never become Ready. What is said twice
+    # does no harm.
+    return [{"patch": {"subresource": "status", "type": "strategic", "template": "status:\n" + textwrap.indent(template, "  ")}}]
 
 
 _NODE_CONDITIONS = """
@@ -208,20 +208,28 @@ containerStatuses:
 """
     + _POD_PLACE
 )
+# Played after a delay, and kwok does not cancel it when the pod fails meanwhile: so it says for which phase it is meant.
 _POD_READY = """
 {{ $now := Now }}
-conditions:
-{{ range $type := list "ContainersReady" "Ready" }}
-- type: {{ $type }}
-  status: "True"
-  reason: ""
-  message: ""
-  lastTransitionTime: {{ $now | Quote }}
-{{ end }}
-containerStatuses:
-{{ range .status.containerStatuses }}
-- {{ toJson (merge (dict "ready" true "started" true) .) }}
-{{ end }}
+- op: test
+  path: /status/phase
+  value: Running
+- op: replace
+  path: /status/conditions
+  value:
+  {{ range .status.conditions }}
+  {{ if or (eq .type "Ready") (eq .type "ContainersReady") }}
+  - {type: {{ .type | Quote }}, status: "True", lastTransitionTime: {{ $now | Quote }}}
+  {{ else }}
+  - {{ toJson . }}
+  {{ end }}
+  {{ end }}
+- op: replace
+  path: /status/containerStatuses
+  value:
+  {{ range .status.containerStatuses }}
+  - {{ toJson (merge (dict "ready" true "started" true) .) }}
+  {{ end }}
 """
 
 _ALIVE = _absent(".metadata.deletionTimestamp")
@@ -233,6 +241,8 @@ _READINESS = f'({_annotation(kubelet.READY_AFTER)} // "0") + "s"'
 #: Counted from the last one, so that other changes of the node do not put it off.
 _BEAT = f'(.status.conditions[]? | select(.type == "Ready") | .lastHeartbeatTime | fromdate) + {HEARTBEAT} | todate'
 _BEATING = {"durationMilliseconds": HEARTBEAT * 1000, "durationFrom": {"expressionFrom": _BEAT}}
+
+_NEVER = {"durationMilliseconds": 7 * 24 * 3600 * 1000}
 
 STAGES: tuple[dict[str, Any], ...] = (
     stage(
@@ -278,9 +288,11 @@ STAGES: tuple[dict[str, Any], ...] = (
             _is_not(_READY_REASON, pods.HELD),
             _is_not(_annotation(kubelet.NEVER_READY), "true"),
         ],
-        _status(_POD_READY),
+        [{"patch": {"subresource": "status", "type": "json", "template": _POD_READY}}],
         {"durationMilliseconds": 0, "durationFrom": {"expressionFrom": _READINESS}},
     ),
+    # Does nothing, but takes the place of a delayed pod-ready that was set going before the pod was held.
+    stage("pod-held", "Pod", [_ALIVE, _is(".status.phase", "Running"), _is(_READY_REASON, pods.HELD)], [], _NEVER),
     stage(
         "pod-delete",
         "Pod",

@@ -1,0 +1,129 @@
+"""The report folder: made ready before a run, read after it, never cleared unless it is one of ours.
+
+report/
+  .daemonset-conformance   the mark that the folder is ours
+  run.json                 one Run
+  scenarios/*.json         one ScenarioResult for each pytest item
+  traces/*.jsonl           one trace for each scenario that recorded
+  statement.json, index.html, junit.xml, allure/, logs/
+"""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from pathlib import Path
+
+import msgspec
+
+from conformance.errors import UsageError
+from conformance.report.results import Run, ScenarioResult
+
+MARKER = ".daemonset-conformance"
+OWN_FOLDERS = ("scenarios", "traces", "allure", "logs")
+OWN_FILES = ("run.json", "statement.json", "index.html", "junit.xml")
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder, or take what an earlier run left out of it; nothing else in it is touched.
+
+    Raises UsageError when the folder cannot be written, or holds something and is not an old report.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--report {folder}: this is a file. Name a folder, or remove the file.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        marker = folder / MARKER
+        if not marker.exists() and any(folder.iterdir()):
+            raise UsageError(
+                f"--report {folder}: the folder is not empty and was not made by this suite (it has no {MARKER}), so it is not cleared. "
+                "Name a new or empty folder, or empty this one yourself."
+            )
+        for name in OWN_FOLDERS:
+            _remove(folder / name)
+        for name in OWN_FILES:
+            _remove(folder / name)
+        marker.write_text(
+            "A report of daemonset-conformance: the next run into this folder removes its own files from it.\n", encoding="utf-8"
+        )
+        for name in ("scenarios", "traces"):
+            (folder / name).mkdir()
+    except OSError as error:
+        raise UsageError(
+            f"--report {folder}: reports cannot be written there ({error.strerror}: {error.filename}). "
+            "Name a folder that you can write, or mend its permissions."
+        ) from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.is_dir():
+        shutil.rmtree(path)
+
+
+def save_run(folder: Path, run: Run) -> None:
+    """Write run.json, joined with what other processes of the run have written: pytest's workers and its controller each know a part."""
+    with (folder / MARKER).open("a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = run_or_none(folder)
+        merged = join(known, run) if known is not None else run
+        scratch = folder / "run.json.partial"
+        scratch.write_bytes(msgspec.json.format(msgspec.json.encode(merged), indent=2))
+        scratch.replace(folder / "run.json")
+
+
+def join(old: Run, new: Run) -> Run:
+    """Both parts as one: what either lacks, the earliest start, the longest time."""
+    starts = [run.started for run in (old, new) if run.started]
+    values = {name: getattr(new, name) or getattr(old, name) for name in Run.__struct_fields__}
+    values |= {"started": min(starts, default=""), "seconds": max(old.seconds, new.seconds)}
+    return Run(**values)
+
+
+def run_or_none(folder: Path) -> Run | None:
+    """What run.json says; None if it is missing or damaged."""
+    try:
+        return msgspec.json.decode((folder / "run.json").read_bytes(), type=Run)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def run(folder: Path) -> Run:
+    """What run.json says; a run that died before it was written has unknown facts, and says so."""
+    return run_or_none(folder) or Run(suite="unknown", kubernetes="unknown", cluster="unknown")
+
+
+def results(folder: Path) -> list[ScenarioResult]:
+    """All results, by scenario and item; a damaged file is left out (`problems` names it)."""
+    return _read(folder)[0]
+
+
+def problems(folder: Path) -> list[str]:
+    """What is missing or damaged in the folder, one sentence each."""
+    found = list(_read(folder)[1])
+    if not (folder / "run.json").exists():
+        found.insert(0, "run.json is missing: the run died before it knew its cluster, or is still going on.")
+    elif run_or_none(folder) is None:
+        found.insert(0, "run.json is damaged: the run died while it was written.")
+    return found
+
+
+def _read(folder: Path) -> tuple[list[ScenarioResult], list[str]]:
+    decoder = msgspec.json.Decoder(ScenarioResult)
+    found: list[ScenarioResult] = []
+    damaged: list[str] = []
+    for file in sorted((folder / "scenarios").glob("*.json")):
+        try:
+            found.append(decoder.decode(file.read_bytes()))
+        except msgspec.DecodeError as error:
+            damaged.append(f"scenarios/{file.name} is damaged ({error}): its scenario is not in this report.")
+    damaged += [
+        f"scenarios/{file.name} was being written when the run died: its scenario is not in this report."
+        for file in sorted((folder / "scenarios").glob("*.partial"))
+    ]
+    damaged += [
+        f"{file.name.removesuffix('.partial')} was being recorded when the run died."
+        for file in sorted((folder / "traces").glob("*.partial"))
+    ]
+    return sorted(found, key=lambda result: (result.id[:1], len(result.id), result.id, result.node_id)), damaged

@@ -1,0 +1,27 @@
+"""What JUnit XML says of a scenario beyond pass and fail: its properties."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from conformance.clusters.protocol import Facts
+from conformance.report.results import ScenarioResult
+
+
+def properties(result: ScenarioResult, facts: Facts | None) -> list[tuple[str, object]]:
+    """The properties of one test case, as pytest's `record_property` takes them."""
+    counted = Counter(tally.verdict for tally in result.tallies)
+    found: list[tuple[str, object]] = [
+        ("kubernetes", facts.kubernetes if facts else "unknown"),
+        ("cluster", facts.provider if facts else "unknown"),
+        ("scenario", result.id),
+        ("claims", " ".join(result.claims)),
+        ("conformance.outcome", result.outcome),
+    ]
+    found += [(f"guarantees.{verdict}", str(counted[verdict])) for verdict in ("holds", "violated", "unknown")]
+    found.append(("guarantees.vacuous", str(sum(tally.vacuous for tally in result.tallies))))
+    if result.finding is not None:
+        found.append(("finding", result.finding.text))
+    if result.trace:
+        found.append(("trace", result.trace))
+    return found

@@ -1,0 +1,104 @@
+"""The statement: the result of a run for machines, held to a schema (statement.schema.json, in this package)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from conformance.report.gather import Report
+from conformance.report.results import ScenarioResult
+from conformance.report.style import asset
+from conformance.report.verdicts import ClaimVerdict, GuaranteeVerdict, Scenario
+
+FORMAT = 1
+NAME = "statement.json"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a statement."""
+    loaded: dict[str, Any] = json.loads(asset("statement.schema.json"))
+    return loaded
+
+
+def statement(report: Report) -> dict[str, Any]:
+    """The statement as plain values, in a fixed order."""
+    run = report.run
+    return {
+        "format": FORMAT,
+        "suite": run.suite,
+        "kubernetes": run.kubernetes,
+        "cluster": run.cluster,
+        "capabilities": sorted(run.capabilities),
+        "lacking": dict(sorted(run.lacking.items())),
+        "components": dict(sorted(run.components.items())),
+        "started": run.started,
+        "seconds": run.seconds,
+        "command": run.command,
+        "complete": not report.problems,
+        "problems": list(report.problems),
+        "outcomes": dict(report.outcomes),
+        "verdicts": report.verdicts,
+        "scenarios": [_scenario(scenario) for scenario in report.scenarios],
+        "claims": [_claim(claim) for claim in report.claims],
+        "guarantees": [_guarantee(guarantee) for guarantee in report.guarantees],
+        "findings": [
+            {"scenario": case.id, "text": finding.text, "contradicts": finding.contradicts}
+            | {name: value for name in ("since", "until", "upstream") if (value := getattr(finding, name))}
+            for case, finding in report.findings
+        ],
+    }
+
+
+def write(report: Report) -> Path:
+    """Write statement.json into the report folder."""
+    file = report.folder / NAME
+    file.write_text(json.dumps(statement(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return file
+
+
+def _scenario(scenario: Scenario) -> dict[str, Any]:
+    return {
+        "id": scenario.id,
+        "title": scenario.title,
+        "outcome": scenario.outcome,
+        "seconds": scenario.seconds,
+        "claims": list(scenario.claims),
+        "cases": [_case(case) for case in scenario.cases],
+    }
+
+
+def _case(case: ScenarioResult) -> dict[str, Any]:
+    optional = {"parameters": case.parameters, "reason": case.reason, "trace": case.trace}
+    return {"node_id": case.node_id, "outcome": case.outcome, "seconds": case.seconds} | {
+        name: value for name, value in optional.items() if value
+    }
+
+
+def _claim(verdict: ClaimVerdict) -> dict[str, Any]:
+    claim = verdict.claim
+    known = {
+        "id": claim.id,
+        "verdict": verdict.verdict,
+        "status": claim.status,
+        "source": claim.source,
+        "quote": claim.quote,
+        "scenarios": list(verdict.evidence),
+    }
+    optional = {"document": claim.document, "guarantees": list(verdict.guarantees), "reason": verdict.reason}
+    return known | {name: value for name, value in optional.items() if value}
+
+
+def _guarantee(verdict: GuaranteeVerdict) -> dict[str, Any]:
+    tally = verdict.tally
+    return {
+        "id": tally.id,
+        "promise": verdict.promise,
+        "verdict": tally.verdict,
+        "vacuous": verdict.word == "vacuous",
+        "evaluated": tally.evaluated,
+        "could_have_failed": tally.could_have_failed,
+        "violated": tally.violated,
+        "undecided": tally.undecided,
+        "reasons": tally.reasons[:20],
+    }

@@ -1,0 +1,84 @@
+"""The report folder is made ready without ever clearing what is not ours, and survives several writers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from conformance.errors import UsageError
+from conformance.report import folder as folders
+from conformance.report.results import Run
+from tests.report import synthetic
+
+
+def test_a_new_folder_is_made(tmp_path: Path) -> None:
+    folders.prepare(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b" / "scenarios").is_dir()
+    assert folders.results(tmp_path / "a" / "b") == []
+
+
+def test_a_foreign_folder_is_not_cleared(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    (tmp_path / "scenarios").mkdir()
+    with pytest.raises(UsageError, match="not cleared"):
+        folders.prepare(tmp_path)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_an_old_report_loses_its_own_files_only(tmp_path: Path) -> None:
+    folder = synthetic.write_folder(tmp_path / "report")
+    (folder / "notes.txt").write_text("mine")
+    folders.prepare(folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert not (folder / "run.json").exists()
+    assert list((folder / "scenarios").iterdir()) == []
+    assert list((folder / "traces").iterdir()) == []
+
+
+def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    folder = tmp_path / "report"
+    folders.prepare(folder)
+    (folder / "logs").symlink_to(outside)
+    folders.prepare(folder)
+    assert (outside / "precious").exists()
+    assert not (folder / "logs").exists()
+
+
+def test_what_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="this is a file"):
+        folders.prepare(tmp_path / "file")
+    with pytest.raises(UsageError, match="cannot be written there"):
+        folders.prepare(tmp_path / "file" / "below")
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root can write everywhere")
+def test_a_read_only_folder_says_so(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(UsageError, match="mend its permissions"):
+        folders.prepare(tmp_path / "report")
+
+
+def test_parts_of_a_run_are_joined(tmp_path: Path) -> None:
+    folders.prepare(tmp_path)
+    folders.save_run(tmp_path, Run("0.1.0", "v1.37.1", "embedded", started="2026-11-21T12:00:05+00:00", seconds=9.0))
+    folders.save_run(tmp_path, Run("0.1.0", "v1.37.1", "embedded", started="2026-11-21T12:00:01+00:00", seconds=7.0, command="pytest"))
+    folders.save_run(tmp_path, Run("0.1.0", "v1.37.1", "embedded", ["audit-log"], started="2026-11-21T12:00:03+00:00"))
+    assert folders.run(tmp_path) == Run(
+        "0.1.0", "v1.37.1", "embedded", ["audit-log"], started="2026-11-21T12:00:01+00:00", seconds=9.0, command="pytest"
+    )
+
+
+def test_results_are_in_order_and_damage_is_named(tmp_path: Path) -> None:
+    folder = synthetic.write_folder(tmp_path / "report")
+    (folder / "scenarios" / "zz.json").write_text("{")
+    assert [result.id for result in folders.results(folder)] == ["L08", "L09", "P01", "P03", "R02", "R02", "T07", "T10", "U01"]
+    assert [problem.partition(" is")[0] for problem in folders.problems(folder)] == ["scenarios/zz.json"]
+    (folder / "run.json").write_text("")
+    assert folders.problems(folder)[0].startswith("run.json is damaged")
+    assert folders.run(folder).kubernetes == "unknown"

@@ -1,0 +1,133 @@
+"""What other programs are told: the terminal, JUnit XML and Allure."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from conformance.clusters.protocol import Facts
+from conformance.report import allure, folder, junit, terminal
+from conformance.report.results import Run
+from conformance.report.story import tell
+from conformance.trace.entries import Entry
+from conformance.trace.world import World
+from tests.report import synthetic
+
+pytest_plugins = ("pytester",)
+
+FACTS = Facts("one", "embedded", "v1.37.1", Path("kubeconfig"), frozenset(), 5)
+COUNTS = "3 passed, 1 finding, 1 left-out, 1 unknown, 1 failed, 1 error"
+PROMISES = {"G1": ("one pod a node", ""), "G3": ("the budget is kept", ""), "G7": ("never asked", "")}
+
+
+def test_the_terminal_says_it_in_a_few_lines(tmp_path: Path) -> None:
+    made = synthetic.write_folder(tmp_path / "report")
+    assert terminal.lines(folder.run(made), folder.results(made), PROMISES) == [
+        "DaemonSets on Kubernetes v1.37.1 (embedded): 8 scenarios (9 pytest items): " + COUNTS,
+        "guarantees: 4, evaluated 342 times; 105 times they could have failed",
+        'violated: G3 1 time(s) in R02: "the budget is kept"',
+        "not decided: G1",
+        "never evaluated: G7",
+        "vacuous (held, but never could have failed): G9",
+        "finding T10: numberMisscheduled stays stale until something else touches the DaemonSet (against 000-16)",
+    ]
+
+
+def test_the_terminal_says_that_nothing_ran() -> None:
+    assert terminal.lines(Run("", "v1.37.1", "kind"), []) == ["DaemonSets on Kubernetes v1.37.1 (kind): no scenario left a result"]
+
+
+def test_a_trace_judged_again_is_told() -> None:
+    broken = synthetic.tally("G3", violated=[synthetic.violation(synthetic.rolling_update(broken=True))])
+    said = terminal.judged(synthetic.header("R02"), [broken, synthetic.tally("G10", undecided=2)])
+    assert said[1] == "G3   violated  evaluated 40, could have failed 12, violated 1"
+    assert "entry 63" in said[2]
+    assert said[3].endswith("undecided 2")
+    assert said[4] == "    undecided: pods between rv 120 and 140 may have been missed"
+
+
+def test_junit_properties() -> None:
+    made = synthetic.result("T10", "finding", "x", "traces/t.jsonl", claims=["000-01", "000-02"], tallies=[synthetic.tally("G1", 3, 0)])
+    assert junit.properties(made, FACTS) == [
+        ("kubernetes", "v1.37.1"),
+        ("cluster", "embedded"),
+        ("scenario", "T10"),
+        ("claims", "000-01 000-02"),
+        ("conformance.outcome", "finding"),
+        ("guarantees.holds", "1"),
+        ("guarantees.violated", "0"),
+        ("guarantees.unknown", "0"),
+        ("guarantees.vacuous", "1"),
+        ("trace", "traces/t.jsonl"),
+    ]
+    assert ("cluster", "unknown") in junit.properties(made, None)
+
+
+def test_without_allure_nothing_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allure, "listening", lambda: False)
+    monkeypatch.setattr(allure, "replay", lambda *_: pytest.fail("the trace was read"))
+    made = synthetic.write_folder(tmp_path / "report")
+    for result in folder.results(made):
+        allure.attach(result, FACTS, made)
+
+
+def test_allure_gets_parameters_steps_and_attachments(pytester: pytest.Pytester) -> None:
+    made = synthetic.write_folder(pytester.path / "report")
+    pytester.makeconftest(
+        textwrap.dedent(f"""
+        import pytest
+        from pathlib import Path
+        from conformance.clusters.protocol import Facts
+        from conformance.report import allure, folder
+        FACTS = Facts("one", "embedded", "v1.37.1", Path("x"), frozenset(), 5)
+        HOME = Path({str(made)!r})
+        @pytest.hookimpl(wrapper=True)
+        def pytest_runtest_makereport(item, call):
+            report = yield
+            if report.when == "call":
+                allure.attach(next(r for r in folder.results(HOME) if r.outcome == "failed"), FACTS, HOME)
+            return report
+        """)
+    )
+    pytester.makepyfile("def test_x(): pass")
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "--alluredir=out").assert_outcomes(passed=1)
+    [file] = (pytester.path / "out").glob("*-result.json")
+    said = json.loads(file.read_text())
+    assert said["name"] == "R02 An update keeps its budget."
+    assert {each["name"]: each["value"] for each in said["parameters"]} == {"kubernetes": "'v1.37.1'", "cluster": "'embedded'"}
+    assert [each["name"] for each in said["attachments"]] == ["run it again, look for yourself", "trace", "timeline", "update budget"]
+    steps = [each["name"] for each in said["steps"]]
+    assert steps[0] == "join nodes/r02-9d01aa-0"
+    assert steps[-1] == "set image daemonsets/agent"
+    assert said["steps"][-1]["start"] - said["steps"][0]["start"] > 1500
+    for each in said["attachments"]:
+        assert (pytester.path / "out" / each["source"]).stat().st_size > 0
+
+
+def test_the_story_ends_where_it_breaks() -> None:
+    entries = synthetic.rolling_update(broken=True)
+    broken = synthetic.violation(entries)
+    world = World()
+    lines = tell(((entry, *world.apply(entry)) for entry in entries), broken.seq)
+    [here] = [line for line in lines if line.broken]
+    assert here.seq == broken.seq
+    assert here.author == "kube-system:daemon-set-controller"
+    assert here.what == "deletion: asked for"
+    assert len(lines) == 20
+
+
+def test_the_story_of_a_wait_is_its_last_events() -> None:
+    entries: list[Entry] = synthetic.join_and_leave()
+    world = World()
+    lines = tell(((entry, *world.apply(entry)) for entry in entries), None)
+    assert len(lines) == 20
+    assert lines[-1].what == "end of the trace"
+
+
+def test_allure_is_not_imported_for_nothing(pytester: pytest.Pytester) -> None:
+    code = "import sys, conformance.report.allure as a; assert not a.listening(); assert 'allure' not in sys.modules"
+    assert pytester.run(sys.executable, "-c", code).ret == 0
