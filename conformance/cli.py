@@ -46,7 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     build = commands.add_parser("build", help="build components from their pinned Go modules into the user's cache")
-    build.add_argument("names", nargs="*", metavar="NAME", help="components, or node-image for kind (default: all that the embedded cluster needs)")
+    build.add_argument(
+        "names", nargs="*", metavar="NAME", help="components, or node-image for kind (default: all that the embedded cluster needs)"
+    )
     _version(build)
     build.set_defaults(run=_build)
 
@@ -175,10 +177,9 @@ def _up_kind(arguments: argparse.Namespace) -> int:
 
 def _down(arguments: argparse.Namespace) -> int:
     from conformance.clusters.embedded import runs  # noqa: PLC0415
-    from conformance.session.settings import runs_folder  # noqa: PLC0415
-
     from conformance.clusters.kind import owners  # noqa: PLC0415
     from conformance.components.engine.docker import Docker  # noqa: PLC0415
+    from conformance.session.settings import runs_folder  # noqa: PLC0415
 
     real = owners.detached(runs_folder())
     simulated = [name for name in arguments.names if name not in real]
@@ -211,13 +212,11 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _clean(arguments: argparse.Namespace) -> int:
     from conformance.clusters.embedded import runs  # noqa: PLC0415
-    from conformance.components import cache  # noqa: PLC0415
-    from conformance.session.settings import runs_folder  # noqa: PLC0415
-
     from conformance.clusters.kind import owners  # noqa: PLC0415
-    from conformance.components import images  # noqa: PLC0415
+    from conformance.components import cache, images  # noqa: PLC0415
     from conformance.components.engine import usable  # noqa: PLC0415
     from conformance.components.engine.docker import Docker  # noqa: PLC0415
+    from conformance.session.settings import runs_folder  # noqa: PLC0415
 
     removed: list[object] = [*runs.sweep(runs_folder())]
     with contextlib.suppress(UsageError):  # without Docker there is nothing of it to remove

@@ -54,17 +54,18 @@ class Agent:
 
     def patch_template(self, patch: Mapping[str, Any], *, why: str = "change template") -> None:
         """Apply a JSON merge patch to the pod template; containers without an image change those of the same name."""
-        if "containers" in (patch.get("spec") or {}):
-            containers = merge_template(self.get()["spec"]["template"], {"spec": {"containers": patch["spec"]["containers"]}})["spec"]["containers"]
-            patch = {**patch, "spec": {**patch["spec"], "containers": containers}}
+        if changes := (patch.get("spec") or {}).get("containers"):
+            merged = merge_template(self.get()["spec"]["template"], {"spec": {"containers": changes}})
+            patch = {**patch, "spec": {**patch["spec"], "containers": merged["spec"]["containers"]}}
         self.patch({"spec": {"template": patch}}, why=why)
 
     def set_image(self, image: str = NEXT_IMAGE, *, also: Mapping[str, Any] | None = None) -> None:
         """Give every container another image, as `kubectl set image` does; `also` is merged into the template in the same write."""
         template: dict[str, Any] = dict(also or {})
-        changes = {"spec": {"containers": template.get("spec", {}).get("containers", [])}}
-        containers = merge_template(self.get()["spec"]["template"], changes if changes["spec"]["containers"] else {})["spec"]["containers"]
-        template["spec"] = {**template.get("spec", {}), "containers": [{**container, "image": image} for container in containers]}
+        changes = template.get("spec", {}).get("containers")
+        merged = merge_template(self.get()["spec"]["template"], {"spec": {"containers": changes}} if changes else {})
+        containers = [{**container, "image": image} for container in merged["spec"]["containers"]]
+        template["spec"] = {**template.get("spec", {}), "containers": containers}
         self.patch_template(template, why=f"set image {image}")
 
     def set_budget(self, *, max_unavailable: int | str | None = None, max_surge: int | str | None = None) -> None:

@@ -50,7 +50,8 @@ def with_kind(settings: Settings, given: Mapping[str, Any]) -> Settings:
         path = Path(given[option]).expanduser().absolute() if given.get(option) else None
         if path is not None and not os.access(path, os.X_OK):
             raise UsageError(
-                f"--{option.replace('_', '-')} {path}: there is no program at that path. Correct it, or leave the option out to have it built."
+                f"--{option.replace('_', '-')} {path}: there is no program at that path. "
+                "Correct it, or leave the option out to have it built."
             )
         paths[option] = path
     name = given.get("cluster_name") or ""

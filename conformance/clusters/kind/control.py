@@ -46,8 +46,8 @@ class StaticPod:
         self._cluster.journal("start", self.name, {})
         self._sh(
             f"mv {_ASIDE}/{self.name}.yaml {_MANIFESTS}/ 2>/dev/null || true; "
-            f"curl --silent --show-error --fail --insecure --output /dev/null --retry {LIMIT * 5} --retry-delay 0 --retry-max-time {LIMIT} --retry-all-errors "
-            f"--max-time 5 {HEALTH[self.name]}",
+            f"curl --silent --show-error --fail --insecure --output /dev/null --max-time 5 "
+            f"--retry {LIMIT * 5} --retry-delay 0 --retry-max-time {LIMIT} --retry-all-errors {HEALTH[self.name]}",
             "did not serve again",
         )
 

@@ -23,7 +23,10 @@ _COMPONENT_LOGS = f'for file in /var/log/pods/kube-system_*/*/*.log; do echo "==
 
 
 def write(cluster: KindCluster, folder: Path, namespace: str) -> list[Path]:
-    """Write objects, events, component logs and each node's kubelet log below `folder`; returns the files. What cannot be had is left out."""
+    """Write objects, events, component logs and each node's kubelet log below `folder`; returns the files.
+
+    What cannot be had is left out.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
 
@@ -63,7 +66,6 @@ def _event_lines(cluster: KindCluster, namespace: str) -> list[str]:
     for event in events:
         at = event.get("lastTimestamp") or event.get("eventTime") or event["metadata"]["creationTimestamp"]
         about = event["involvedObject"]
-        lines.append(
-            f"{at}  {event.get('type', '')}  {event.get('reason', '')}  {about.get('kind', '')}/{about.get('name', '')}  {event.get('message', '')}"
-        )
+        who = f"{about.get('kind', '')}/{about.get('name', '')}"
+        lines.append("  ".join([at, event.get("type", ""), event.get("reason", ""), who, event.get("message", "")]))
     return sorted(lines)

@@ -38,7 +38,8 @@ class Driver:
         self._script = folder / "kind"
         # pytest-kind lets kind write to the terminal and shows nothing of it in its error: a script between them keeps what it said.
         self._script.write_text(
-            f'#!/bin/sh\n[ "$1" = get ] && exec {shlex.quote(str(kind))} "$@" 2>/dev/null\nexec {shlex.quote(str(kind))} "$@" >>{shlex.quote(str(self._log))} 2>&1\n'
+            f"#!/bin/sh\nkind={shlex.quote(str(kind))} log={shlex.quote(str(self._log))}\n"
+            '[ "$1" = get ] && exec "$kind" "$@" 2>/dev/null\nexec "$kind" "$@" >>"$log" 2>&1\n'
         )
         self._script.chmod(0o755)
         self.cluster = cast(

@@ -59,7 +59,7 @@ class Machine:
         line = shlex.join(["KUBELET_EXTRA_ARGS=" + " ".join([_KUBELET_ALWAYS, *arguments])])
         network_too = f"cat > {configuration.CNI_FILE}" if network else f"rm -f {configuration.CNI_FILE}"
         self.sh(
-            f"{network_too}; echo {line} > /etc/default/kubelet; systemctl reset-failed kubelet 2>/dev/null || true; systemctl start kubelet",
+            f"{network_too}; echo {line} > /etc/default/kubelet; systemctl start kubelet",
             stdin=configuration.cni(self.index) if network else "",
         )
 

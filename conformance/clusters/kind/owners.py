@@ -65,7 +65,10 @@ def create(runs: Path) -> Owner:
 
 
 def alive(run: Path) -> bool:
-    """Whether somebody still holds the lock of this run directory, or meant its cluster to live on. What cannot be read is somebody else's."""
+    """Whether somebody holds the lock of this run directory, or meant its cluster to live on.
+
+    What cannot be read is somebody else's.
+    """
     try:
         if (run / STATE).exists():
             return True
@@ -97,7 +100,7 @@ def down(runs: Path, docker: Docker, names: Sequence[str] = ()) -> list[str]:
     """End detached clusters of these names (all without any)."""
     there = detached(runs)
     if unknown := [name for name in names if name not in there]:
-        raise UsageError(f"No cluster {', '.join(unknown)} is up; there {'are' if there else 'is'} {', '.join(there) or 'none'}.")
+        raise UsageError(f"No cluster {', '.join(unknown)} is up; there {'is' if len(there) < 2 else 'are'} {', '.join(there) or 'none'}.")
     wanted = list(dict.fromkeys(names)) or list(there)
     for name in wanted:
         remove(docker, name)
@@ -146,9 +149,9 @@ def remove(docker: Docker, cluster: str) -> None:
 def ensure_network(docker: Docker) -> None:
     """Make kind's network beforehand: its own attempt wants IPv6, and gives up for some of the reasons why there is none."""
     if docker.inspect(NETWORK, kind="network") is None:
-        docker.run(
-            "network", "create", "--driver", "bridge", "--opt", "com.docker.network.bridge.enable_ip_masquerade=true", "--label", NETWORK_LABEL, NETWORK, check=False
-        )  # fmt: skip  # two runs may try at once: one of them wins, and it is there
+        masquerade = "com.docker.network.bridge.enable_ip_masquerade=true"
+        # Two runs may try at once: one of them wins, and then it is there.
+        docker.run("network", "create", "--driver", "bridge", "--opt", masquerade, "--label", NETWORK_LABEL, NETWORK, check=False)
 
 
 def remove_network(docker: Docker) -> None:

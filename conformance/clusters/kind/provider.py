@@ -37,7 +37,8 @@ class KindProvider:
     """Starts kind clusters of one Kubernetes minor.
 
     `image` is a node image to take instead of building one; `kind` a kind program instead of the pinned one. `workers` are made in the
-    beginning, more of them when a scenario needs them. kind writes into `kubeconfig`, if one is given. `keep` is the folder for logs that are to be kept.
+    beginning, more of them when a scenario needs them. kind writes into `kubeconfig`, if one is given.
+    `keep` is the folder for logs that are to be kept.
     """
 
     name = "kind"

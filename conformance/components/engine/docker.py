@@ -65,7 +65,8 @@ class Docker:
             )
         except subprocess.TimeoutExpired as error:
             raise ConformanceError(
-                f"`docker {shlex.join(args)}` did not end within {timeout:g} s; look at the daemon's log, and whether the machine is out of memory"
+                f"`docker {shlex.join(args)}` did not end within {timeout:g} s; "
+                "look at the daemon's log, and whether the machine is out of memory"
             ) from error
         result = Result(args, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
         if check and not result.ok:

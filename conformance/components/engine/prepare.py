@@ -34,7 +34,11 @@ WRAPPER = """\
 bundle=. process= previous= command=
 for argument in "$@"; do
     case "$previous" in --bundle|-b) bundle=$argument ;; --process|-p) process=$argument ;; esac
-    case "$argument" in create|run|exec) command=${command:-$argument} ;; --bundle=*) bundle=${argument#*=} ;; --process=*) process=${argument#*=} ;; esac
+    case "$argument" in
+        create|run|exec) command=${command:-$argument} ;;
+        --bundle=*) bundle=${argument#*=} ;;
+        --process=*) process=${argument#*=} ;;
+    esac
     previous=$argument
 done
 case "$command" in create|run) file=$bundle/config.json ;; exec) file=$process ;; *) file= ;; esac
@@ -84,7 +88,8 @@ def _start(say: Callable[[str], None]) -> None:
     if Path("/run/systemd/system").is_dir():
         if wrapped:
             raise UsageError(
-                f"This machine's root lacks CAP_SYS_RESOURCE and its Docker is run by systemd. Add to ExecStart of docker.service (systemctl edit docker): "
+                "This machine's root lacks CAP_SYS_RESOURCE and its Docker is run by systemd. "
+                f"Add to ExecStart of docker.service (systemctl edit docker): "
                 f"--add-runtime {RUNTIME}={write_wrapper()} --default-runtime {RUNTIME}"
             )
         say("Starting docker.service …")

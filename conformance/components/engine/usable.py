@@ -46,18 +46,21 @@ def check(docker: Docker, *, nodes: int = 3, proc: Path = Path("/proc")) -> Engi
     engine = reach(docker)
     if engine.release < CAREFUL and engine.default_runtime == "runc" and lacks_sys_resource(proc):
         raise UsageError(
-            f"Docker {engine.version} gives privileged containers the capability CAP_SYS_RESOURCE, which this machine's root does not have, so no node "
-            "would start (runc: operation not permitted). `conformance prepare docker` registers a runtime that leaves the capability out; Docker 23 and newer need none."
+            f"Docker {engine.version} gives privileged containers the capability CAP_SYS_RESOURCE, which this machine's root does not "
+            "have, so no node would start (runc: operation not permitted). `conformance prepare docker` registers a runtime that leaves the "
+            "capability out; Docker 23 and newer need none."
         )
     limit = proc / "sys/fs/inotify/max_user_instances"
     if limit.is_file() and local() and (there := int(limit.read_text())) < (needed := min(INSTANCES, (nodes + 1) * INSTANCES_FOR_A_NODE)):
         raise UsageError(
-            f"fs.inotify.max_user_instances is {there}; {nodes} nodes need about {needed}, or their kubelets fail with `too many open files`. "
+            f"fs.inotify.max_user_instances is {there}; {nodes} nodes need about {needed}, "
+            "or their kubelets fail with `too many open files`. "
             f"As root: `sysctl -w fs.inotify.max_user_instances={INSTANCES}`, or `conformance prepare docker`."
         )
     if local() and engine.root.is_dir() and (free := shutil.disk_usage(engine.root).free) < DISK:
         raise UsageError(
-            f"{engine.root} has {free / 1e9:.1f} GB left; a node image and its nodes need {DISK / 1e9:.0f} GB. `docker system prune` frees what nobody uses."
+            f"{engine.root} has {free / 1e9:.1f} GB left; a node image and its nodes need {DISK / 1e9:.0f} GB. "
+            "`docker system prune` frees what nobody uses."
         )
     return engine
 
@@ -73,7 +76,8 @@ def reach(docker: Docker) -> Engine:
     if not info.get("ServerVersion"):
         if "permission denied" in problems.lower():
             raise UsageError(
-                "This user may not talk to the Docker daemon. `sudo usermod -aG docker $USER` and a new login mend that (members of that group are as good as root), "
+                "This user may not talk to the Docker daemon. `sudo usermod -aG docker $USER` and a new login mend that "
+                "(members of that group are as good as root), "
                 f"or set DOCKER_HOST to a daemon of your own. Docker said: {problems}"
             )
         where = os.environ.get("DOCKER_HOST", "")

@@ -61,7 +61,8 @@ CNI = ("host-local", "loopback", "ptp", "portmap")
 TRIM = """
 find /lib/systemd/system/sysinit.target.wants/ -name systemd-tmpfiles-setup.service -delete
 rm -f /lib/systemd/system/multi-user.target.wants/* /etc/systemd/system/*.wants/* /lib/systemd/system/local-fs.target.wants/*
-rm -f /lib/systemd/system/sockets.target.wants/*udev* /lib/systemd/system/sockets.target.wants/*initctl* /lib/systemd/system/basic.target.wants/*
+rm -f /lib/systemd/system/sockets.target.wants/*udev* /lib/systemd/system/sockets.target.wants/*initctl* \
+/lib/systemd/system/basic.target.wants/*
 echo ReadKMsg=no >> /etc/systemd/journald.conf
 ln -sf /usr/lib/systemd/systemd /sbin/init
 systemctl enable kubelet.service containerd.service undo-mount-hacks.service
@@ -69,7 +70,8 @@ systemctl mask systemd-binfmt.service
 mkdir -p /etc/kubernetes/manifests /opt/cni/bin /etc/cni/net.d
 for program in containerd ctr containerd-shim-runc-v2; do ln -sf /usr/bin/$program /usr/local/bin/$program; done
 ln -sf "$(command -v runc)" /usr/local/sbin/runc
-ctr oci spec | jq '.hooks.createContainer += [{"path": "/kind/bin/mount-product-files.sh"}] | del(.process.rlimits)' > /etc/containerd/cri-base.json
+ctr oci spec | jq '.hooks.createContainer += [{"path": "/kind/bin/mount-product-files.sh"}] | del(.process.rlimits)' \
+> /etc/containerd/cri-base.json
 rm -rf /var/cache/apt/* /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/* /var/log/*.log
 """
 
@@ -92,7 +94,8 @@ def ensure(docker: Docker, say: Callable[[str], None]) -> str:
         return name
     if os.geteuid() != 0:
         raise UsageError(
-            "Making a node image needs root, for debootstrap unpacks Debian's packages as they are. Call again with sudo, or use a published image (--kind-image)."
+            "Making a node image needs root, for debootstrap unpacks Debian's packages as they are. "
+            "Call again with sudo, or use a published image (--kind-image)."
         )
     if not shutil.which("debootstrap"):
         raise ToolMissing(

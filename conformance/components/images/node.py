@@ -86,7 +86,10 @@ def ensure(
 
 
 def clean(docker: Docker, *, images: bool) -> list[str]:
-    """Remove the containers of killed builds, and with `images` all node images that nothing uses; returns the names. A running build is left alone."""
+    """Remove the containers of killed builds, and with `images` all node images that nothing uses; returns the names.
+
+    A running build is left alone.
+    """
     with contextlib.suppress(BlockingIOError), locked(_lock()):
         removed = _sweep(docker)
         if images:
@@ -146,8 +149,8 @@ def _make(docker: Docker, image: NodeImage, programs: Mapping[str, Path], report
     with workplace(building) as (folder, _):
         try:
             docker.run(
-                "run", "--detach", "--name", container, "--label", f"{OWNER}={_whose()}", "--privileged", "--security-opt", "seccomp=unconfined",
-                "--network", "none", "--entrypoint", "/bin/sleep", below, "infinity",
+                "run", "--detach", "--name", container, "--label", f"{OWNER}={_whose()}",
+                "--privileged", "--security-opt", "seccomp=unconfined", "--network", "none", "--entrypoint", "/bin/sleep", below, "infinity",
             )  # fmt: skip
             reporter.say("writing the images of the control plane")
             docker.run("cp", f"{container}:/usr/bin/busybox", str(folder / "busybox"))
@@ -163,7 +166,8 @@ def _make(docker: Docker, image: NodeImage, programs: Mapping[str, Path], report
             reporter.say("committing")
             entrypoint = json.dumps(base.CONFIG["Entrypoint"])
             docker.run(
-                "commit", "--change", f"ENTRYPOINT {entrypoint}", "--change", "CMD []", "--change", f"LABEL {base.LABEL}=node {OWNER}=", container, image.name
+                "commit", "--change", f"ENTRYPOINT {entrypoint}", "--change", "CMD []", "--change", f"LABEL {base.LABEL}=node {OWNER}=",
+                container, image.name
             )  # fmt: skip
         finally:
             docker.run("rm", "--force", "--volumes", container, check=False)
