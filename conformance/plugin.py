@@ -78,8 +78,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Learn how many nodes the selected scenarios need at once: real ones are made in the beginning."""
-    needs = [mark.kwargs.get("nodes", 1) for item in session.items for mark in item.iter_markers("needs")]
-    session.config.stash[WORKER].nodes = max(needs, default=1)
+    needs = {mark.kwargs.get("nodes", 1) for item in session.items for mark in item.iter_markers("needs")}
+    session.config.stash[WORKER].nodes = needs | {1}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

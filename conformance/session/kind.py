@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance.clusters.kind import KindProvider
+from conformance.clusters.kind.provider import most_nodes
 from conformance.components import build
 from conformance.errors import UsageError
 from conformance.session.settings import Settings, runs_folder
@@ -30,7 +31,8 @@ def provider(worker: Worker) -> KindProvider:
         settings.minor,
         runs_folder(),
         kubectl=worker.binaries["kubectl"],
-        workers=worker.nodes,
+        # Scenarios that need more nodes than fit here are left out, so nothing is made ready for them.
+        workers=max((count for count in worker.nodes if count <= most_nodes()), default=1),
         image=options.image,
         kind=options.program,
         kubeconfig=options.kubeconfig,

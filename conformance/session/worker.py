@@ -8,6 +8,7 @@ import platform
 import shlex
 import sys
 import time
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedul
 class Worker:
     """What this process does for the session."""
 
-    #: The most nodes that one of the selected scenarios needs at once.
-    nodes = 1
+    #: How many nodes the selected scenarios need at once.
+    nodes: AbstractSet[int] = frozenset((1,))
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.config = config

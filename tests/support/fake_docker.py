@@ -12,11 +12,17 @@ from conformance.components.engine.docker import Docker
 SCRIPT = r"""#!/bin/sh
 here=$(dirname "$0")
 printf '%s\n' "$*" >> "$here/calls"
-say() { [ -f "$here/$1.err" ] && cat "$here/$1.err" >&2; [ -f "$here/$1.out" ] && cat "$here/$1.out"; [ -f "$here/$1.code" ] && exit "$(cat "$here/$1.code")"; exit 0; }
+say() {
+    [ -f "$here/$1.code" ] || exit 0
+    cat "$here/$1.err" >&2
+    cat "$here/$1.out"
+    exit "$(cat "$here/$1.code")"
+}
 case "$1" in
 info) say info ;;
 inspect)
-    if [ -f "$here/objects/$3/$4" ]; then echo "[$(cat "$here/objects/$3/$4")]"; else echo "Error: No such $3: $4" >&2; exit 1; fi ;;
+    [ -f "$here/objects/$3/$4" ] || { echo "Error: No such $3: $4" >&2; exit 1; }
+    echo "[$(cat "$here/objects/$3/$4")]" ;;
 container)
     wanted=${7#label=}
     for file in "$here"/objects/container/*; do
@@ -26,7 +32,9 @@ container)
 rm) shift; for name; do rm -f "$here/objects/container/$name"; done ;;
 network)
     case "$2" in
-    create) for last; do :; done; echo '{"Labels": {"conformance.daemonset/network": ""}, "Containers": {}}' > "$here/objects/network/$last" ;;
+    create)
+        for last; do :; done
+        echo '{"Labels": {"conformance.daemonset/network": ""}, "Containers": {}}' > "$here/objects/network/$last" ;;
     rm) rm "$here/objects/network/$3" ;;
     esac ;;
 *) say "$1" ;;

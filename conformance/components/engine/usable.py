@@ -46,8 +46,8 @@ def check(docker: Docker, *, nodes: int = 3, proc: Path = Path("/proc")) -> Engi
     engine = reach(docker)
     if engine.release < CAREFUL and engine.default_runtime == "runc" and lacks_sys_resource(proc):
         raise UsageError(
-            f"Docker {engine.version} gives privileged containers the capability CAP_SYS_RESOURCE, which this machine's root does not "
-            "have, so no node would start (runc: operation not permitted). `conformance prepare docker` registers a runtime that leaves the "
+            f"Docker {engine.version} gives privileged containers CAP_SYS_RESOURCE, which root does not have on this machine: "
+            "no node would start (runc: operation not permitted). `conformance prepare docker` registers a runtime that leaves the "
             "capability out; Docker 23 and newer need none."
         )
     limit = proc / "sys/fs/inotify/max_user_instances"

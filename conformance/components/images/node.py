@@ -150,7 +150,8 @@ def _make(docker: Docker, image: NodeImage, programs: Mapping[str, Path], report
         try:
             docker.run(
                 "run", "--detach", "--name", container, "--label", f"{OWNER}={_whose()}",
-                "--privileged", "--security-opt", "seccomp=unconfined", "--network", "none", "--entrypoint", "/bin/sleep", below, "infinity",
+                "--privileged", "--security-opt", "seccomp=unconfined", "--network", "none",
+                "--entrypoint", "/bin/sleep", below, "infinity",
             )  # fmt: skip
             reporter.say("writing the images of the control plane")
             docker.run("cp", f"{container}:/usr/bin/busybox", str(folder / "busybox"))

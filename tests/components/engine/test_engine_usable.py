@@ -48,26 +48,26 @@ def test_a_docker_that_works_is_described(docker: FakeDocker, tmp_path: Path) ->
 
 def test_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(ToolMissing, match="no docker on PATH.*conformance prepare docker"):
+    with pytest.raises(ToolMissing, match=r"no docker on PATH.*conformance prepare docker"):
         Docker()
 
 
 def test_no_daemon(docker: FakeDocker) -> None:
     docker.answers("info", out=json.dumps({"ServerErrors": ["Cannot connect to the Docker daemon at unix:///x"]}), code=1)
-    with pytest.raises(ToolMissing, match="does not answer.*prepare docker.*Cannot connect"):
+    with pytest.raises(ToolMissing, match=r"does not answer.*prepare docker.*Cannot connect"):
         usable.reach(docker)
 
 
 def test_no_daemon_where_docker_host_points(docker: FakeDocker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://nowhere:1")
     docker.answers("info", err="no such host", code=1)
-    with pytest.raises(ToolMissing, match="DOCKER_HOST is tcp://nowhere:1.*no such host"):
+    with pytest.raises(ToolMissing, match=r"DOCKER_HOST is tcp://nowhere:1.*no such host"):
         usable.reach(docker)
 
 
 def test_no_rights(docker: FakeDocker) -> None:
     docker.answers("info", out=json.dumps({"ServerErrors": ["permission denied while trying to connect"]}), code=1)
-    with pytest.raises(UsageError, match="may not talk to the Docker daemon.*usermod -aG docker") as refusal:
+    with pytest.raises(UsageError, match=r"may not talk to the Docker daemon.*usermod -aG docker") as refusal:
         usable.reach(docker)
     assert not isinstance(refusal.value, ToolMissing), "installing Docker again would not help"
 
@@ -79,7 +79,7 @@ def test_only_an_old_docker_needs_the_runtime(docker: FakeDocker, tmp_path: Path
     running(docker, tmp_path, version, runtime)
     stripped = proc(tmp_path, bounding=STRIPPED)
     if refused:
-        with pytest.raises(UsageError, match="CAP_SYS_RESOURCE.*conformance prepare docker"):
+        with pytest.raises(UsageError, match=r"CAP_SYS_RESOURCE.*conformance prepare docker"):
             usable.check(docker, proc=stripped)
     else:
         usable.check(docker, proc=stripped)
@@ -101,7 +101,7 @@ def test_inotify_instances(docker: FakeDocker, tmp_path: Path, instances: int, n
 def test_disk(docker: FakeDocker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     running(docker, tmp_path)
     monkeypatch.setattr(usable, "DISK", 10**18)
-    with pytest.raises(UsageError, match="GB left.*docker system prune"):
+    with pytest.raises(UsageError, match=r"GB left.*docker system prune"):
         usable.check(docker, proc=proc(tmp_path))
 
 
