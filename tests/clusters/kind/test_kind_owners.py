@@ -43,21 +43,21 @@ def container(docker: FakeDocker, name: str, cluster: str, run: Path | None) -> 
 
 
 def test_a_killed_owners_cluster_goes_and_everybody_elses_stays(docker: FakeDocker, runs: Path) -> None:
+    mine = owners.create(runs)
     with subprocess.Popen([sys.executable, "-c", HOLD, str(runs)], stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        dead = Path(child.stdout.readline().strip())
-        assert owners.alive(dead)
-        mine = owners.create(runs)
-        container(docker, "dead-control-plane", "dead", dead)
-        container(docker, "dead-worker", "dead", dead)
-        container(docker, "mine-control-plane", "mine", mine.run)
-        container(docker, "theirs-control-plane", "theirs", None)
-        assert owners.sweep(runs, docker) == []
+        try:
+            assert child.stdout is not None
+            dead = Path(child.stdout.readline().strip())
+            container(docker, "dead-control-plane", "dead", dead)
+            container(docker, "dead-worker", "dead", dead)
+            container(docker, "mine-control-plane", "mine", mine.run)
+            container(docker, "theirs-control-plane", "theirs", None)
+            assert owners.alive(dead)
+            assert owners.sweep(runs, docker) == []
+        finally:
+            os.kill(child.pid, signal.SIGKILL)
 
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
-
-        assert owners.sweep(runs, docker) == ["kind cluster dead", str(dead)]
+    assert owners.sweep(runs, docker) == ["kind cluster dead", str(dead)]
     assert docker.there("container") == {"mine-control-plane", "theirs-control-plane"}
     assert not dead.exists()
     assert mine.run.exists()
