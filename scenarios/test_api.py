@@ -70,6 +70,7 @@ def test_documented_manifests_as_printed_are_refused(cluster: ScenarioCluster, d
 @scenario("V01")
 @claim(
     "002-12",
+    "002-13",
     "002-16",
     "002-18",
     "002-19",
@@ -107,7 +108,7 @@ def test_kubectl_wants_api_version_kind_and_name(cluster: ScenarioCluster, case:
 
 
 @scenario("V01")
-@claim("002-22", "002-24", "002-25", "002-L4", "D1-15", "D1-17", "D1-19", "D1-20")
+@claim("002-22", "002-23", "002-24", "002-25", "002-L4", "D1-15", "D1-16", "D1-17", "D1-19", "D1-20")
 @needs(nodes=1)
 def test_the_selector_is_immutable_and_its_parts_are_anded(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """The selector of a DaemonSet cannot be changed; matchLabels and matchExpressions must both match."""

@@ -19,6 +19,7 @@ CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller"
     "001-01",
     "001-13",
     "002-01",
+    "002-63",
     "003-01",
     "003-13",
     "003-14",

@@ -212,6 +212,21 @@ class Judge:
 def judge_trace(header: Header, entries: Iterable[Entry]) -> list[Tally]:
     """Judge a recorded trace from its beginning to its end."""
     judge = Judge(audited=header.audited)
-    for entry in entries:
+    for entry in in_time(list(entries)):
         judge.see(entry)
     return judge.finish()
+
+
+def in_time(entries: list[Entry]) -> list[Entry]:
+    """The entries with times that never fall: each at the earliest arrival of itself and all that stand behind it.
+
+    What stands later in the store's order and had arrived already shows that the store was that far by then. Without this a stream that
+    lags behind, or a line of the audit log that is read late, would look like seconds in which nothing happened.
+    """
+    known = float("inf")
+    placed = []
+    for entry in reversed(entries):
+        known = min(known, entry.at)
+        placed.append(entry if entry.at == known else msgspec.structs.replace(entry, at=known))
+    placed.reverse()
+    return placed

@@ -17,6 +17,7 @@ from conformance.kube.manifests import load, merge
 from conformance.kube.records import Pod
 from conformance.kube.resources import path
 from conformance.trace.conditions import When
+from conformance.trace.entries import OBJECT_TYPES
 from conformance.trace.recorder import Recorder
 from conformance.trace.world import World
 
@@ -129,9 +130,12 @@ class ScenarioCluster:
 
     def _seen(self, written: dict[str, Any]) -> dict[str, Any]:
         """Return when the trace has reached this write: what is waited for next must not be taken for true before it has happened."""
-        meta = written["metadata"]
-        seen = When(f"pods/{meta['name']} is seen as written", lambda _: True)
-        self._recorder.until(seen, since=int(meta["resourceVersion"]))
+        name, version = written["metadata"]["name"], int(written["metadata"]["resourceVersion"])
+
+        def seen(_: World) -> bool:
+            return any(entry.rv == version and entry.type in OBJECT_TYPES for entry in self._recorder.so_far())
+
+        self._recorder.until(When(f"pods/{name} is seen at resourceVersion {version}", seen))
         return written
 
     # -- waiting for ----------------------------------------------------------------------------------------------------------------------

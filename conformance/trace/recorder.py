@@ -26,7 +26,7 @@ from conformance.trace import waits
 from conformance.trace.attribution import Attribution
 from conformance.trace.audit import AuditLog
 from conformance.trace.conditions import Condition
-from conformance.trace.entries import Entry, EntryType, Header
+from conformance.trace.entries import OBJECT_TYPES, Entry, EntryType, Header
 from conformance.trace.sequence import WINDOW, Sequencer
 from conformance.trace.store import Writer, write
 from conformance.trace.waits import Happening, Wait
@@ -366,7 +366,7 @@ class Recorder:
             if self._on_entry is not None and self._crash is None:
                 self._on_entry(entry)
             self._delays.append(time.monotonic() - at)
-            if entry.rv is not None and entry.rv > self._released_rv and entry.type != "gap":
+            if entry.rv is not None and entry.rv > self._released_rv and entry.type in OBJECT_TYPES:
                 self._released_rv, moved = entry.rv, True
         self._writer.flush()
         if moved and self._waits:

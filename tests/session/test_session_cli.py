@@ -1,0 +1,61 @@
+"""The command line: exit codes, and one paragraph for each mistake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conformance.cli import main
+from conformance.report import folder
+from conformance.trace import store
+from conformance.trace.entries import Entry, Header
+
+HEADER = Header(1, "P01", "scenarios/test_x.py::test_it", "v1.37.1", "embedded")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["judge", "nowhere.jsonl"], "cannot be opened"),
+        (["build", "kube-proxy"], "there is no component"),
+        (["build", "--kubernetes", "1.7"], "choose one of"),
+        (["up", "--nodes", "-1"], "between 0 and 1000"),
+        (["report", "nowhere"], "nowhere"),
+    ],
+)
+def test_mistakes_are_told_in_one_line_with_exit_code_4(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 4
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_an_unknown_command_has_exit_code_4() -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["fly"])
+    assert ended.value.code == 4
+
+
+def test_a_truncated_trace_names_what_can_be_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "trace.jsonl"
+    store.write(file, HEADER, [Entry(1, 0.0, "end")])
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:-1]))
+    assert main(["judge", str(file)]) == 4
+    assert str(file) in capsys.readouterr().err
+
+
+def test_a_trace_is_judged_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "trace.jsonl"
+    store.write(file, HEADER, [Entry(1, 0.0, "end")])
+    assert main(["judge", str(file)]) == 0
+    assert "INV-1" in capsys.readouterr().out
+
+
+def test_a_report_is_written_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = tmp_path / "report"
+    folder.prepare(made)
+    assert main(["report", str(made)]) == 0
+    assert (made / "index.html").is_file()
+    assert str(made / "index.html") in capsys.readouterr().out
