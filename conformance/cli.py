@@ -6,11 +6,16 @@ Exit codes are pytest's: 0 done, 1 a promise was broken or something failed, 2 i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conformance.errors import ConformanceError, UsageError
+
+if TYPE_CHECKING:
+    from conformance.components.versions import Minor
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,13 +46,20 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     build = commands.add_parser("build", help="build components from their pinned Go modules into the user's cache")
-    build.add_argument("names", nargs="*", metavar="NAME", help="components (default: all that the embedded cluster needs)")
+    build.add_argument(
+        "names", nargs="*", metavar="NAME", help="components, or node-image for kind (default: all that the embedded cluster needs)"
+    )
     _version(build)
     build.set_defaults(run=_build)
 
-    up = commands.add_parser("up", help="start an embedded cluster to play with, and print its kubeconfig")
+    prepare = commands.add_parser("prepare", help="get what kind clusters need to work here; does nothing where it works already")
+    prepare.add_argument("what", choices=["docker"], metavar="docker")
+    prepare.set_defaults(run=_prepare)
+
+    up = commands.add_parser("up", help="start a cluster to play with, and print its kubeconfig")
     _version(up)
-    up.add_argument("--nodes", type=int, default=3, metavar="N", help="simulated nodes (default: 3)")
+    up.add_argument("--cluster", choices=["embedded", "kind"], default="embedded", metavar="KIND", help="embedded (default) or kind")
+    up.add_argument("--nodes", type=int, default=3, metavar="N", help="nodes (default: 3)")
     up.add_argument("--port", type=int, default=0, metavar="PORT", help="port of the API server (default: any free one)")
     up.set_defaults(run=_up)
 
@@ -64,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
 
     clean = commands.add_parser("clean", help="remove what dead runs left behind")
-    clean.add_argument("--cache", action="store_true", help="remove the built components too")
+    clean.add_argument("--cache", action="store_true", help="remove the built components and node images too")
     clean.set_defaults(run=_clean)
     return parser
 
@@ -81,8 +93,31 @@ def _build(arguments: argparse.Namespace) -> int:
 
     minor = versions.resolve(arguments.kubernetes or versions.DEFAULT)
     overrides = dict(parse_override(text) for text in arguments.component)
+    if "node-image" in arguments.names:
+        arguments.names.remove("node-image")
+        _node_image(minor, overrides)
+        if not arguments.names:
+            return 0
     for name, path in build.ensure(arguments.names or COMPONENTS, minor=minor.minor, overrides=overrides).items():
         print(f"{name}={path}")
+    return 0
+
+
+def _node_image(minor: Minor, overrides: dict[str, Path]) -> None:
+    from conformance.components import images  # noqa: PLC0415
+    from conformance.components.engine import usable  # noqa: PLC0415
+    from conformance.components.engine.docker import Docker  # noqa: PLC0415
+
+    docker = Docker()
+    engine = usable.check(docker)
+    print(f"node-image={images.ensure(minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=overrides).name}")
+
+
+def _prepare(arguments: argparse.Namespace) -> int:  # noqa: ARG001 - docker is all there is so far
+    from conformance.components.engine.prepare import prepare  # noqa: PLC0415
+
+    engine = prepare(lambda text: print(text, file=sys.stderr))
+    print(f"Docker {engine.version}, control groups v{engine.cgroups}, runtime {engine.default_runtime}: ready for kind clusters")
     return 0
 
 
@@ -93,6 +128,8 @@ def _up(arguments: argparse.Namespace) -> int:
     from conformance.session.settings import runs_folder  # noqa: PLC0415
     from conformance.session.worker import COMPONENTS  # noqa: PLC0415
 
+    if arguments.cluster == "kind":
+        return _up_kind(arguments)
     if not 0 <= arguments.nodes <= 1000:
         raise UsageError(f"--nodes {arguments.nodes}: between 0 and 1000 nodes can be simulated.")
     minor = versions.resolve(arguments.kubernetes or versions.DEFAULT)
@@ -113,11 +150,43 @@ def _up(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _down(arguments: argparse.Namespace) -> int:
-    from conformance.clusters.embedded import runs  # noqa: PLC0415
+def _up_kind(arguments: argparse.Namespace) -> int:
+    from conformance.clusters.kind import KindProvider, provider  # noqa: PLC0415
+    from conformance.components import build, versions  # noqa: PLC0415
+    from conformance.components.overrides import parse_override  # noqa: PLC0415
     from conformance.session.settings import runs_folder  # noqa: PLC0415
 
-    for name in runs.down(runs_folder(), arguments.names):
+    if not 1 <= arguments.nodes <= provider.most_nodes():
+        raise UsageError(f"--nodes {arguments.nodes}: between 1 and {provider.most_nodes()} real nodes fit on this machine.")
+    minor = versions.resolve(arguments.kubernetes or versions.DEFAULT)
+    overrides = dict(parse_override(text) for text in arguments.component)
+    kubectl = build.ensure(["kubectl"], minor=minor.minor, overrides=overrides)["kubectl"]
+    cluster = KindProvider(minor, runs_folder(), kubectl=kubectl, workers=arguments.nodes, overrides=overrides).open()
+    try:
+        cluster.add_nodes(arguments.nodes)
+    except BaseException:
+        cluster.close()
+        raise
+    cluster.detach()
+    print(f"Kubernetes {cluster.facts.kubernetes} with {arguments.nodes} real nodes is up: {cluster.facts.name}", file=sys.stderr)
+    print(f"  {kubectl} --kubeconfig {cluster.facts.kubeconfig} get nodes", file=sys.stderr)
+    print(f"  conformance down {cluster.facts.name}", file=sys.stderr)
+    print(cluster.facts.kubeconfig)
+    return 0
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    from conformance.clusters.embedded import runs  # noqa: PLC0415
+    from conformance.clusters.kind import owners  # noqa: PLC0415
+    from conformance.components.engine.docker import Docker  # noqa: PLC0415
+    from conformance.session.settings import runs_folder  # noqa: PLC0415
+
+    real = owners.detached(runs_folder())
+    simulated = [name for name in arguments.names if name not in real]
+    ended = runs.down(runs_folder(), simulated) if simulated or not arguments.names else []
+    if wanted := [name for name in real if not arguments.names or name in arguments.names]:
+        ended += owners.down(runs_folder(), Docker(), wanted)
+    for name in ended:
         print(f"ended {name}")
     return 0
 
@@ -143,10 +212,18 @@ def _report(arguments: argparse.Namespace) -> int:
 
 def _clean(arguments: argparse.Namespace) -> int:
     from conformance.clusters.embedded import runs  # noqa: PLC0415
-    from conformance.components import cache  # noqa: PLC0415
+    from conformance.clusters.kind import owners  # noqa: PLC0415
+    from conformance.components import cache, images  # noqa: PLC0415
+    from conformance.components.engine import usable  # noqa: PLC0415
+    from conformance.components.engine.docker import Docker  # noqa: PLC0415
     from conformance.session.settings import runs_folder  # noqa: PLC0415
 
-    for path in runs.sweep(runs_folder()):
-        print(f"removed {path}")
+    removed: list[object] = [*runs.sweep(runs_folder())]
+    with contextlib.suppress(UsageError):  # without Docker there is nothing of it to remove
+        docker = Docker()
+        usable.reach(docker)
+        removed += [*owners.sweep(runs_folder(), docker), *images.clean(docker, images=arguments.cache)]
+    for what in removed:
+        print(f"removed {what}")
     print(f"freed {cache.clean(cache=arguments.cache) / 1e6:.0f} MB of the cache of built components")
     return 0

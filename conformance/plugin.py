@@ -14,9 +14,9 @@ from conformance.errors import ConformanceError, UsageError
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.trace import Trace
-from conformance.kube.manifests import merge
+from conformance.kube.manifests import merge, merge_template
 from conformance.report import allure, junit
-from conformance.session import ordering, outcome, settings
+from conformance.session import kind, ordering, outcome, settings
 from conformance.session.run import ScenarioRun
 from conformance.session.worker import Worker
 
@@ -57,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         options = settings.parse(
             *(config.getoption(name) for name in ("cluster", "kubernetes", "component", "report", "keep", "time_scale"))
         )
+        options = settings.with_kind(options, {name: config.getoption(name, None) for name in settings.KIND_OPTIONS})
         worker = config.stash[WORKER] = Worker(config, options)
         if worker.wants_scenarios:
             worker.prepare_outputs()
@@ -73,6 +74,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from None
     except ConformanceError as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Learn how many nodes the selected scenarios need at once: real ones are made in the beginning."""
+    needs = {mark.kwargs.get("nodes", 1) for item in session.items for mark in item.iter_markers("needs")}
+    session.config.stash[WORKER].nodes = needs | {1}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -159,9 +166,16 @@ def daemonset(cluster: ScenarioCluster) -> Callable[..., Agent]:
         if node_selector is not None:
             body = merge(body, {"spec": {"template": {"spec": {"nodeSelector": dict(node_selector)}}}})
         body = merge(body, {"spec": {**dict(spec or {})}})
-        return cluster.apply(merge(body, {"spec": {"template": dict(template or {})}}))
+        body["spec"]["template"] = merge_template(body["spec"]["template"], template or {})
+        return cluster.apply(body)
 
     return create
+
+
+@pytest.fixture(scope="session")
+def kind_cluster(request: pytest.FixtureRequest) -> Any:
+    """pytest-kind's fixture, for tests that were written for it: its KindCluster, of the cluster that `--cluster kind` runs on."""
+    return kind.pytest_kinds(request.config.stash[WORKER])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -171,11 +185,17 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         yield
     except BaseException as error:
         run = item.stash.get(RUN, None)
+        if run is not None and not isinstance(error, pytest.skip.Exception):
+            run.diagnose()
         if run is not None and (broken := [tally.id for tally in run.finish() if tally.violated]):
             error.add_note(f"Violated while it ran: {', '.join(broken)}")
         raise
     if (run := item.stash.get(RUN, None)) is not None:
-        run.verdict()
+        try:
+            run.verdict()
+        except ConformanceError:
+            run.diagnose()
+            raise
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from conformance.clusters.protocol import Node
 from conformance.kube.api import Api
+from conformance.kube.manifests import merge_template
 from conformance.kube.records import DaemonSet, Pod
 from conformance.kube.resources import path
 from conformance.model.availability import is_available
@@ -52,14 +53,19 @@ class Agent:
         self._api.patch(path("daemonsets", self.namespace, self.name, "status"), {"status": dict(patch)})
 
     def patch_template(self, patch: Mapping[str, Any], *, why: str = "change template") -> None:
-        """Apply a JSON merge patch to the pod template."""
+        """Apply a JSON merge patch to the pod template; containers without an image change those of the same name."""
+        if changes := (patch.get("spec") or {}).get("containers"):
+            merged = merge_template(self.get()["spec"]["template"], {"spec": {"containers": changes}})
+            patch = {**patch, "spec": {**patch["spec"], "containers": merged["spec"]["containers"]}}
         self.patch({"spec": {"template": patch}}, why=why)
 
     def set_image(self, image: str = NEXT_IMAGE, *, also: Mapping[str, Any] | None = None) -> None:
         """Give every container another image, as `kubectl set image` does; `also` is merged into the template in the same write."""
-        containers = self.get()["spec"]["template"]["spec"]["containers"]
         template: dict[str, Any] = dict(also or {})
-        template["spec"] = {**template.get("spec", {}), "containers": [{**container, "image": image} for container in containers]}
+        changes = template.get("spec", {}).get("containers")
+        merged = merge_template(self.get()["spec"]["template"], {"spec": {"containers": changes}} if changes else {})
+        containers = [{**container, "image": image} for container in merged["spec"]["containers"]]
+        template["spec"] = {**template.get("spec", {}), "containers": containers}
         self.patch_template(template, why=f"set image {image}")
 
     def set_budget(self, *, max_unavailable: int | str | None = None, max_surge: int | str | None = None) -> None:

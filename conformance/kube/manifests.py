@@ -43,6 +43,23 @@ def merge(obj: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def merge_template(template: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """A pod template after a JSON merge patch in which containers without an image change those of the same name.
+
+    With an image in it the list of containers replaces the old one, as a merge patch does. Neither argument is changed.
+    """
+    changes = (patch.get("spec") or {}).get("containers")
+    if not changes or any("image" in container for container in changes):
+        return merge(template, patch)
+    by_name = {container["name"]: container for container in changes}
+    containers = [merge(old, by_name.pop(old["name"], {})) for old in template["spec"]["containers"]]
+    if by_name:
+        raise UsageError(
+            f"the pod template has no container called {', '.join(by_name)}; it has {', '.join(c['name'] for c in containers)}"
+        )
+    return merge(template, {**patch, "spec": {**patch["spec"], "containers": containers}})
+
+
 def _merge(old: Any, patch: Any) -> Any:
     if not isinstance(patch, Mapping):
         return copy.deepcopy(patch)

@@ -89,6 +89,13 @@ class ScenarioRun:
                 self.tallies = self.judge.finish()
         return self.tallies
 
+    def diagnose(self) -> None:
+        """Write down what can be seen of the cluster now that something went wrong; later it would be another one."""
+        write = getattr(self.host, "diagnose", None)
+        if write is not None:
+            with contextlib.suppress(ConformanceError, OSError):
+                write(self.file.parent.parent / "diagnostics" / self.file.stem, self.namespace)
+
     def verdict(self) -> None:
         """Raise PromiseBroken if any guarantee was violated; the message quotes the promise and shows where."""
         broken = [tally for tally in self.finish() if tally.violated]

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 from conformance.components.overrides import parse_override
 from conformance.components.versions import DEFAULT, Minor, resolve
 from conformance.errors import UsageError
 
 Keep = Literal["never", "on-failure", "always"]
-CLUSTERS = ("embedded",)
+CLUSTERS = ("embedded", "kind")
+#: pytest-kind's own options, which mean here what they mean there.
+KIND_OPTIONS = ("cluster_name", "keep_cluster", "kubeconfig", "kind_image", "kind_bin", "kind_kubectl_bin")
+_PYTEST_KIND_NAME = "pytest-kind"
+
+
+@dataclass(frozen=True)
+class KindSettings:
+    """pytest-kind's options, where they were given."""
+
+    name: str = ""
+    kubeconfig: Path | None = None
+    image: str = ""
+    program: Path | None = None
+    kubectl: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -25,6 +40,29 @@ class Settings:
     report: Path
     keep: Keep
     time_scale: float
+    kind: KindSettings = KindSettings()
+
+
+def with_kind(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """The settings with pytest-kind's options; UsageError where they name what is not there."""
+    paths: dict[str, Path | None] = {}
+    for option in ("kind_bin", "kind_kubectl_bin"):
+        path = Path(given[option]).expanduser().absolute() if given.get(option) else None
+        if path is not None and not os.access(path, os.X_OK):
+            raise UsageError(
+                f"--{option.replace('_', '-')} {path}: there is no program at that path. "
+                "Correct it, or leave the option out to have it built."
+            )
+        paths[option] = path
+    name = given.get("cluster_name") or ""
+    kind = KindSettings(
+        name="" if name == _PYTEST_KIND_NAME else name,
+        kubeconfig=Path(given["kubeconfig"]).expanduser().absolute() if given.get("kubeconfig") else None,
+        image=given.get("kind_image") or "",
+        program=paths["kind_bin"],
+        kubectl=paths["kind_kubectl_bin"],
+    )
+    return replace(settings, kind=kind, keep="always" if given.get("keep_cluster") else settings.keep)
 
 
 def parse(cluster: str, kubernetes: str | None, components: list[str], report: str, keep: str, time_scale: str) -> Settings:

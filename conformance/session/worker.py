@@ -8,6 +8,7 @@ import platform
 import shlex
 import sys
 import time
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from conformance.components import build
 from conformance.components.overrides import describe
 from conformance.report import folder, terminal, write
 from conformance.report.results import Run, ScenarioResult
-from conformance.session import ordering
+from conformance.session import kind, ordering
 from conformance.session.lease import Leasable, Lease
 from conformance.session.settings import Settings, runs_folder
 
@@ -31,6 +32,9 @@ COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-schedul
 
 class Worker:
     """What this process does for the session."""
+
+    #: How many nodes the selected scenarios need at once.
+    nodes: AbstractSet[int] = frozenset((1,))
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.config = config
@@ -60,6 +64,8 @@ class Worker:
     @property
     def binaries(self) -> dict[str, Path]:
         """The components, built if need be."""
+        if self._binaries is None and self.settings.cluster == "kind":
+            self._binaries = kind.binaries(self.settings)
         if self._binaries is None:
             self._binaries = build.ensure(COMPONENTS, minor=self.settings.minor.minor, overrides=self.settings.overrides)
         return self._binaries
@@ -81,6 +87,8 @@ class Worker:
         capture = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
             _ = self.binaries
+            if self.settings.cluster == "kind":
+                kind.provider(self).prepare()
 
     def tell_controller(self, message: str) -> None:
         """In a pytest-xdist worker: hand wrong usage to the controller."""
@@ -113,6 +121,8 @@ class Worker:
         return exitstatus
 
     def _open(self) -> Leasable:
+        if self.settings.cluster == "kind":
+            return kind.provider(self).open()
         return EmbeddedProvider(
             self.settings.minor.minor, runs_folder(), binaries=self.binaries, keep=self.settings.report.absolute() / "logs"
         ).open()

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from conformance.clusters.auditing import AUDIT_POLICY
 from conformance.clusters.embedded.credentials import Credentials
 
 ETCD = "etcd"
@@ -26,25 +27,6 @@ KUBELET_LABEL = "conformance.daemonset/kubelet"
 KUBELET_VALUE = "simulated"
 
 QPS, BURST = 1000, 2000
-
-#: Writes of the resources that a trace holds, with who made them and the resourceVersion that came of it. No reads, leases or events.
-AUDIT_POLICY: dict[str, Any] = {
-    "apiVersion": "audit.k8s.io/v1",
-    "kind": "Policy",
-    "omitStages": ["RequestReceived", "ResponseStarted", "Panic"],
-    "omitManagedFields": True,
-    "rules": [
-        {
-            "level": "RequestResponse",
-            "verbs": ["create", "update", "patch", "delete", "deletecollection"],
-            "resources": [
-                {"group": "", "resources": ["pods", "pods/*", "nodes", "nodes/*"]},
-                {"group": "apps", "resources": ["daemonsets", "daemonsets/*", "controllerrevisions"]},
-            ],
-        },
-        {"level": "None"},
-    ],
-}
 
 #: With a configuration file kwok has no defaults for these; without one it would read the user's.
 _KWOK: dict[str, Any] = {

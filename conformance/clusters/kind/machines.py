@@ -1,0 +1,266 @@
+"""Machines: containers that are nodes, or wait to become one.
+
+A machine that waits is parked: its kubelet is stopped, nothing runs on it, and there is no Node object. Joining is the kubelet's start.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shlex
+import subprocess
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.clusters.kind import configuration
+from conformance.clusters.kind.owners import CLUSTER_LABEL
+from conformance.components.engine.docker import Docker
+from conformance.errors import ClusterError
+
+#: kind's own sign that systemd is up in a node.
+BOOTED = re.compile(r"Reached target .*Multi-User System.*|detected cgroup v1")
+BOOT_LIMIT = 60.0
+
+_KUBELET_ALWAYS = "--runtime-cgroups=/system.slice/containerd.service"
+_NO_CONTAINERS = "for task in $(ctr -n k8s.io tasks ls -q); do ctr -n k8s.io tasks kill -s KILL $task || true; done 2>/dev/null"
+#: What a kubelet remembers of the pods that it had.
+_FORGET = "rm -f /var/lib/kubelet/*_state"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One container; `index` is its own among those of its cluster, for its subnet."""
+
+    docker: Docker
+    name: str
+    index: int
+
+    def sh(self, script: str, *, check: bool = True, stdin: str | None = None, timeout: float = 120.0) -> str:
+        """Run a script in it."""
+        return self.docker.shell(self.name, script, check=check, stdin=stdin, timeout=timeout)
+
+    def connect(self) -> None:
+        """Give its pods a network; without one its kubelet reports that it is not Ready."""
+        self.sh(
+            f"mkdir -p /etc/cni/net.d; cat > {configuration.CNI_FILE}.new; mv {configuration.CNI_FILE}.new {configuration.CNI_FILE}",
+            stdin=configuration.cni(self.index),
+        )
+
+    def disconnect(self) -> None:
+        """Take the network away from pods that are still to be made."""
+        self.sh(f"rm -f {configuration.CNI_FILE}")
+
+    def start_kubelet(self, arguments: Sequence[str] = (), *, network: bool = True) -> None:
+        """Start the kubelet with these arguments more than its usual ones."""
+        line = shlex.join(["KUBELET_EXTRA_ARGS=" + " ".join([_KUBELET_ALWAYS, *arguments])])
+        network_too = f"cat > {configuration.CNI_FILE}" if network else f"rm -f {configuration.CNI_FILE}"
+        self.sh(
+            f"{network_too}; echo {line} > /etc/default/kubelet; systemctl start kubelet",
+            stdin=configuration.cni(self.index) if network else "",
+        )
+
+    def resume_kubelet(self) -> None:
+        """Start the kubelet as it was started last."""
+        self.sh("systemctl start kubelet")
+
+    def stop_kubelet(self) -> None:
+        """Stop the kubelet; what runs goes on running."""
+        self.sh("systemctl stop kubelet")
+
+    def park(self) -> None:
+        """Stop the kubelet and everything that it runs."""
+        self.sh(f"systemctl stop kubelet; {_NO_CONTAINERS}; {_FORGET}")
+
+    def remove(self) -> None:
+        """End it, with its volume."""
+        self.docker.run("rm", "--force", "--volumes", self.name, check=False)
+
+
+class Yard:
+    """The machines of a cluster, beside its control plane."""
+
+    def __init__(self, docker: Docker, cluster: str, control_plane: Machine, workers: Sequence[str]) -> None:
+        self._docker = docker
+        self._cluster = cluster
+        self.control_plane = control_plane
+        self._numbers = itertools.count(1)
+        self._parked = [Machine(docker, name, next(self._numbers)) for name in workers]
+        self._out: dict[str, Machine] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def machines(self) -> list[Machine]:
+        """All of them."""
+        with self._lock:
+            return [*self._parked, *self._out.values()]
+
+    def take(self, count: int, name: str = "") -> tuple[list[Machine], int]:
+        """As many parked machines as there are, up to `count` (the one called `name`, if one is named), and how many are missing."""
+        with self._lock:
+            wanted = [machine for machine in self._parked if not name or machine.name == name][:count]
+            self._parked = [machine for machine in self._parked if machine not in wanted]
+            self._out.update({machine.name: machine for machine in wanted})
+        return wanted, count - len(wanted)
+
+    def give_back(self, machines: Sequence[Machine]) -> None:
+        """Park machines."""
+        each(Machine.park, machines)
+        with self._lock:
+            for machine in machines:
+                if self._out.pop(machine.name, None):
+                    self._parked.append(machine)
+
+    def build(self, name: str, arguments: Sequence[str], *, network: bool) -> Machine:
+        """Make one more, as kind made the others, and let kubeadm join it; kind has no command for that.
+
+        `arguments` are for its kubelet.
+        """
+        model = next(iter(self.machines), None)
+        if model is None:
+            raise ClusterError("A cluster without any worker has nothing that a further one could be made like; start it with one.")
+        with self._lock:
+            index = next(self._numbers)
+        machine = Machine(self._docker, name, index)
+        like = self._docker.inspect(model.name)
+        assert like is not None
+        self._docker.run("run", *run_flags(like, name))
+        try:
+            self._booted(machine)
+            address = self._address(name)
+            kubeadm = model.sh("cat /kind/kubeadm.conf").replace(f"/{model.name}", f"/{name}").replace(self._address(model.name), address)
+            line = shlex.join(["KUBELET_EXTRA_ARGS=" + " ".join([_KUBELET_ALWAYS, *arguments])])
+            machine.sh(f"echo {line} > /etc/default/kubelet; cat > /kind/kubeadm.conf", stdin=kubeadm)
+            if network:
+                machine.connect()
+            machine.sh("kubeadm join --config /kind/kubeadm.conf --skip-phases=preflight 2>&1", timeout=300)
+        except BaseException:
+            machine.remove()
+            raise
+        with self._lock:
+            self._out[name] = machine
+        return machine
+
+    def new_name(self) -> str:
+        """The next name in kind's own order."""
+        taken = {machine.name for machine in self.machines}
+        names = (f"{self._cluster}-worker{number if number > 1 else ''}" for number in itertools.count(1))
+        return next(name for name in names if name not in taken)
+
+    def _address(self, name: str) -> str:
+        container = self._docker.inspect(name)
+        assert container is not None
+        [network] = container["NetworkSettings"]["Networks"].values()
+        return str(network["IPAddress"])
+
+    def _booted(self, machine: Machine) -> None:
+        with subprocess.Popen(
+            [str(self._docker.program), "logs", "--follow", machine.name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        ) as logs:
+            assert logs.stdout is not None
+            late = threading.Timer(BOOT_LIMIT, logs.kill)
+            late.start()
+            try:
+                seen = []
+                for raw in logs.stdout:
+                    seen.append(raw.decode(errors="replace").rstrip())
+                    if BOOTED.search(seen[-1]):
+                        return
+            finally:
+                late.cancel()
+                logs.kill()
+        raise ClusterError(f"The container {machine.name} did not boot within {BOOT_LIMIT:.0f} s; it said:\n" + "\n".join(seen[-20:]))
+
+
+def run_flags(like: Mapping[str, Any], name: str) -> list[str]:
+    """The arguments of `docker run` that make another container like this one, which docker inspect describes."""
+    host, config = like["HostConfig"], like["Config"]
+    flags = ["--detach", "--tty", "--name", name, "--hostname", name, "--init=false"]
+    flags += ["--privileged"] if host.get("Privileged") else []
+    flags += [f"--security-opt={option}" for option in host.get("SecurityOpt") or () if not option.startswith("label=")]
+    flags += [f"--tmpfs={path}{':' + options if options else ''}" for path, options in (host.get("Tmpfs") or {}).items()]
+    flags += [f"--volume={bind}" for bind in host.get("Binds") or ()]
+    flags += [f"--volume={path}" for path in config.get("Volumes") or {} if path not in (host.get("Binds") or ())]
+    flags += [f"--env={variable}" for variable in config.get("Env") or ()]
+    labels = {key: value for key, value in (config.get("Labels") or {}).items() if key.startswith(CLUSTER_LABEL.rpartition(".")[0])}
+    flags += [f"--label={key}={value}" for key, value in labels.items()]
+    restart = host.get("RestartPolicy") or {}
+    if restart.get("Name"):
+        flags.append(f"--restart={restart['Name']}" + (f":{restart['MaximumRetryCount']}" if restart.get("MaximumRetryCount") else ""))
+    flags += [f"--cgroupns={host['CgroupnsMode']}"] if host.get("CgroupnsMode") else []
+    flags += [f"--net={next(iter(like['NetworkSettings']['Networks']))}"]
+    return [*flags, config["Image"]]
+
+
+def each(act: Any, machines: Sequence[Any]) -> list[Any]:
+    """Do the same to several at once."""
+    if len(machines) <= 1:
+        return [act(machine) for machine in machines]
+    with ThreadPoolExecutor(min(8, len(machines)), thread_name_prefix="machines") as pool:
+        return list(pool.map(act, machines))
+
+
+def node_names(docker: Docker, cluster: str) -> dict[str, list[str]]:
+    """The containers of a cluster by their role."""
+    roles: dict[str, list[str]] = {}
+    for name in docker.names("container", f"label={CLUSTER_LABEL}={cluster}"):
+        container = docker.inspect(name)
+        if container:
+            roles.setdefault(container["Config"]["Labels"].get("io.x-k8s.kind.role", ""), []).append(name)
+    return {role: sorted(names, key=lambda name: (len(name), name)) for role, names in roles.items()}
+
+
+def kubelet_arguments(labels: Mapping[str, str], taints: Sequence[Mapping[str, str]], more: Mapping[str, str]) -> list[str]:
+    """The arguments with which a kubelet registers its node so. Labels that only an administrator may set are not among them."""
+    arguments = []
+    if own := {key: value for key, value in labels.items() if may_set(key)}:
+        arguments.append("--node-labels=" + ",".join(f"{key}={value}" for key, value in own.items()))
+    if taints:
+        arguments.append("--register-with-taints=" + ",".join(f"{t['key']}={t.get('value', '')}:{t['effect']}" for t in taints))
+    return [*arguments, *(f"--{key}={value}" for key, value in more.items())]
+
+
+def may_set(label: str) -> bool:
+    """Whether a kubelet may put this label on its own node (the NodeRestriction admission plugin keeps most of Kubernetes' own)."""
+    domain = label.partition("/")[0] if "/" in label else ""
+    if domain.endswith(("node.kubernetes.io", "kubelet.kubernetes.io")) and not domain.endswith("node-restriction.kubernetes.io"):
+        return True
+    return not (domain in ("kubernetes.io", "k8s.io") or domain.endswith((".kubernetes.io", ".k8s.io")))
+
+
+def reserved(capacity: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """The kubelet's arguments that leave so much allocatable of a capacity."""
+    more: dict[str, str] = {}
+    if "pods" in wanted:
+        more["max-pods"] = wanted["pods"]
+    held = {}
+    if "cpu" in wanted:
+        held["cpu"] = f"{max(0, _milli(capacity['cpu']) - _milli(wanted['cpu']))}m"
+    if "memory" in wanted:
+        held["memory"] = str(max(0, _bytes(capacity["memory"]) - _bytes(wanted["memory"])))
+    if held:
+        more["system-reserved"] = ",".join(f"{key}={value}" for key, value in held.items())
+    return more
+
+
+def _milli(quantity: str) -> int:
+    return int(quantity[:-1]) if quantity.endswith("m") else int(float(quantity) * 1000)
+
+
+_UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def _bytes(quantity: str) -> int:
+    for unit, factor in _UNITS.items():
+        if quantity.endswith(unit):
+            return int(float(quantity.removesuffix(unit)) * factor)
+    return int(quantity)
+
+
+def describe(machine: Machine) -> str:
+    """Its state as docker sees it, for a message."""
+    found = machine.docker.inspect(machine.name)
+    return json.dumps(found["State"]) if found else "there is no such container"

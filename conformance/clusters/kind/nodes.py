@@ -1,0 +1,162 @@
+"""The nodes of one scenario: real kubelets that are started for it, and stopped when it is over."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from conformance.clusters import waiting
+from conformance.clusters.kind.machines import Machine, each, kubelet_arguments, may_set, reserved
+from conformance.clusters.nodes import ApiNode
+from conformance.clusters.protocol import Node
+from conformance.errors import ApiError, UsageError
+from conformance.kube.records import Taint
+from conformance.kube.resources import path
+
+if TYPE_CHECKING:
+    from conformance.clusters.kind.cluster import KindCluster
+
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+NOT_READY = "node.kubernetes.io/not-ready"
+#: Seconds for a kubelet to register and to become Ready; five are usual.
+READY_LIMIT = 120.0
+GONE_LIMIT = 60.0
+
+
+class KindNode(ApiNode):
+    """A node that is a container."""
+
+    def __init__(self, cluster: KindCluster, machine: Machine) -> None:
+        super().__init__(cluster, machine.name)
+        self._host = cluster
+        self.machine = machine
+
+    def set_ready(self, ready: bool) -> None:
+        """Give its pods' network back, or take it away: the kubelet goes on and reports Ready=False (NetworkPluginNotReady)."""
+        self._host.journal("set-ready", f"nodes/{self.name}", {"ready": ready})
+        (self.machine.connect if ready else self.machine.disconnect)()
+
+    def silence(self) -> None:
+        """Stop its kubelet: no heartbeats, and nobody looks after its pods, which go on running."""
+        self._host.journal("silence", f"nodes/{self.name}", {})
+        self.machine.stop_kubelet()
+
+    def speak(self) -> None:
+        """Start its kubelet again."""
+        self._host.journal("speak", f"nodes/{self.name}", {})
+        self.machine.resume_kubelet()
+
+    def leave(self) -> None:
+        """Delete the Node object, then end the kubelet and all that it runs."""
+        self._host.journal("leave", f"nodes/{self.name}", {})
+        self._host.api.delete(path("nodes", name=self.name))
+        self._host.yard.give_back([self.machine])
+
+
+class KindNodes:
+    """The nodes of one scenario."""
+
+    def __init__(self, cluster: KindCluster) -> None:
+        self._cluster = cluster
+        self._joined: dict[str, KindNode] = {}
+
+    def join(
+        self,
+        count: int = 1,
+        *,
+        labels: Mapping[str, str] | None = None,
+        taints: tuple[Taint, ...] = (),
+        ready: bool = True,
+        control_plane: bool = False,
+        name: str = "",
+        allocatable: Mapping[str, str] | None = None,
+    ) -> list[Node]:
+        """Let real nodes join; returns when they are Ready and without the not-ready taint, or with ready=False when they exist.
+
+        Machines that wait are taken first; more of them are made, each with a kubeadm join of its own. With `name` a node that left
+        comes back.
+        """
+        cluster = self._cluster
+        if count < 1 or (name and count != 1):
+            raise UsageError(f"join(count={count}, name={name!r}) makes no sense: at least one node joins, and a name fits one node only.")
+        if len(self.all()) + count > cluster.facts.max_nodes:
+            raise UsageError(f"{len(self._joined) + count} nodes are more than this cluster takes ({cluster.facts.max_nodes}). Use fewer.")
+        wanted = {**(labels or {}), **({CONTROL_PLANE: ""} if control_plane else {})}
+        wanted_taints = [{"key": t.key, "value": t.value or "", "effect": t.effect} for t in taints]
+        if control_plane:
+            wanted_taints.append({"key": CONTROL_PLANE, "value": "", "effect": "NoSchedule"})
+        arguments = kubelet_arguments(wanted, wanted_taints, reserved(cluster.capacity, allocatable or {}))
+        machines, missing = cluster.yard.take(count, name)
+        names = [machine.name for machine in machines]
+        detail = {"ready": ready, "labels": wanted, "taints": wanted_taints}
+        nodes = [KindNode(cluster, machine) for machine in machines]
+        self._joined.update({node.name: node for node in nodes})
+        for one in names:
+            cluster.journal("join", f"nodes/{one}", detail)
+        each(functools.partial(Machine.start_kubelet, arguments=arguments, network=ready), machines)
+        for _ in range(missing):
+            new = name or cluster.yard.new_name()
+            cluster.journal("join", f"nodes/{new}", detail)
+            node = KindNode(cluster, cluster.yard.build(new, arguments, network=ready))
+            self._joined[node.name] = node
+            nodes.append(node)
+        self._registered(nodes, {key: value for key, value in wanted.items() if not may_set(key)}, ready=ready)
+        return list(nodes)
+
+    def _registered(self, nodes: list[KindNode], administrators: Mapping[str, str], *, ready: bool) -> None:
+        names = {node.name for node in nodes}
+        what = f"{', '.join(sorted(names))} of {'ready' if ready else 'registered'} nodes"
+        wait = functools.partial(waiting.until, self._cluster.api, path("nodes"), within=READY_LIMIT, what=what, check=self._cluster.check)
+        if administrators or not ready:
+            wait(lambda objects: names <= objects.keys())
+        if administrators:
+            for name in names:
+                self._cluster.api.patch(path("nodes", name=name), {"metadata": {"labels": dict(administrators)}})
+        if ready:
+            wait(lambda objects: names <= objects.keys() and all(settled(objects[name]) for name in names))
+
+    def all(self) -> list[Node]:
+        """Every node that joined and did not leave."""
+        there = {item["metadata"]["name"] for item in self._cluster.api.list(path("nodes"))["items"]}
+        return [node for name, node in self._joined.items() if name in there]
+
+    def clear(self) -> None:
+        """Take them all away: kubelets and what they run first, then Node objects and the pods that were there."""
+        if not self._joined:
+            return
+        cluster = self._cluster
+        out = {machine.name for machine in cluster.yard.machines}
+        cluster.yard.give_back([node.machine for node in self._joined.values() if node.name in out])
+        for name in self._joined:
+            with contextlib.suppress(ApiError):
+                cluster.api.delete(path("nodes", name=name))
+        self._clear_pods()
+
+    def _clear_pods(self) -> None:
+        """Remove the pods of scenarios, whatever holds them; the control plane's own stay."""
+        api = self._cluster.api
+        end = time.monotonic() + GONE_LIMIT
+        while time.monotonic() < end:  # a controller may make one more while the first ones go
+            pods = [pod for pod in api.list(path("pods"))["items"] if not _static(pod)]
+            if not pods:
+                return
+            for pod in pods:
+                meta = pod["metadata"]
+                where = path("pods", meta["namespace"], meta["name"])
+                with contextlib.suppress(ApiError):
+                    if meta.get("finalizers"):
+                        api.patch(where, {"metadata": {"finalizers": None}})
+                    api.delete(where, {"gracePeriodSeconds": 0})
+
+
+def settled(node: Mapping[str, Any]) -> bool:
+    """Whether a node is Ready and the node lifecycle controller has taken its not-ready taints away."""
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", ()))
+    return ready and not any(t["key"] == NOT_READY for t in node["spec"].get("taints", ()))
+
+
+def _static(pod: Mapping[str, Any]) -> bool:
+    return "kubernetes.io/config.mirror" in pod["metadata"].get("annotations", {})

@@ -1,0 +1,165 @@
+"""Starting a kind cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from conformance.clusters import waiting
+from conformance.clusters.kind import configuration, owners
+from conformance.clusters.kind.cluster import CAPABILITIES, LACKING, KindCluster
+from conformance.clusters.kind.driver import Driver
+from conformance.clusters.kind.machines import Machine, Yard, each, node_names
+from conformance.clusters.kind.nodes import settled
+from conformance.clusters.protocol import Capability, Facts
+from conformance.components import build, images
+from conformance.components.engine import usable
+from conformance.components.engine.docker import Docker
+from conformance.components.versions import Minor, resolve
+from conformance.errors import ApiError, ClusterError, UsageError
+from conformance.kube.api import Api
+from conformance.kube.resources import path
+
+#: Seconds for the nodes of a new cluster to be Ready, once kind is done.
+READY_LIMIT = 180.0
+
+
+def most_nodes() -> int:
+    """How many real nodes this machine takes at once."""
+    return max(4, 3 * (os.cpu_count() or 1))
+
+
+class KindProvider:
+    """Starts kind clusters of one Kubernetes minor.
+
+    `image` is a node image to take instead of building one; `kind` a kind program instead of the pinned one. `workers` are made in the
+    beginning, more of them when a scenario needs them. kind writes into `kubeconfig`, if one is given.
+    `keep` is the folder for logs that are to be kept.
+    """
+
+    name = "kind"
+
+    def __init__(
+        self,
+        minor: Minor | str,
+        run_dir: Path,
+        *,
+        kubectl: Path,
+        workers: int = 2,
+        image: str = "",
+        kind: Path | None = None,
+        kubeconfig: Path | None = None,
+        cluster_name: str = "",
+        overrides: Mapping[str, Path] | None = None,
+        keep: Path | None = None,
+    ) -> None:
+        self.minor = minor if isinstance(minor, Minor) else resolve(minor)
+        self._run_dir = run_dir
+        self._kubectl = kubectl
+        self._workers = max(1, min(workers, most_nodes()))
+        self._image = image
+        self._kind = kind
+        self._kubeconfig = kubeconfig
+        self._cluster_name = cluster_name
+        self._overrides = dict(overrides or {})
+        self._keep = keep
+
+    def prepare(self) -> str:
+        """Check Docker, remove what dead runs left, and have kind and a node image; returns the image's name.
+
+        UsageError names what is in the way of Docker and the fix.
+        """
+        docker = Docker()
+        engine = usable.check(docker, nodes=self._workers)
+        owners.sweep(self._run_dir, docker)
+        self._kind = self._kind or build.ensure(["kind"])["kind"]
+        if not self._image:
+            return images.ensure(self.minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=self._overrides).name
+        return self._image
+
+    def open(self) -> KindCluster:
+        """Create a cluster; returns when all its nodes have been Ready, and wait to join."""
+        image = self.prepare()
+        docker = Docker()
+        engine = usable.reach(docker)
+        if self._cluster_name and node_names(docker, self._cluster_name):
+            raise UsageError(
+                f"There is a kind cluster called {self._cluster_name} already, and it may be anybody's. Take another --cluster-name, "
+                f"or remove it: `kind delete cluster --name {self._cluster_name}`."
+            )
+        owners.ensure_network(docker)
+        owner = owners.create(self._run_dir)
+        name = self._cluster_name or f"dsc-{secrets.token_hex(3)}"
+        assert self._kind is not None
+        driver = Driver(name, owner.run, kind=self._kind, kubectl=self._kubectl, image=image, kubeconfig=self._kubeconfig)
+        try:
+            configuration.prepare(owner.run)
+            config = configuration.cluster(
+                name, workers=self._workers, run=owner.run, cgroups_v1=engine.cgroups_v1, own_image=not self._image
+            )
+            file = owner.run / "kind.json"
+            file.write_text(json.dumps(config))
+            driver.create(file)
+            return self._ready(docker, driver, owner, name)
+        except BaseException:
+            with contextlib.suppress(ClusterError):
+                driver.delete()
+            owners.remove(docker, name)
+            owners.remove_network(docker)
+            owner.release()
+            raise
+
+    def _ready(self, docker: Docker, driver: Driver, owner: owners.Owner, name: str) -> KindCluster:
+        roles = node_names(docker, name)
+        [control_plane] = roles["control-plane"]
+        yard = Yard(docker, name, Machine(docker, control_plane, 0), roles["worker"])
+        each(Machine.connect, [yard.control_plane, *yard.machines])
+        api = Api.connect(driver.kubeconfig)
+        everybody = {control_plane, *roles["worker"]}
+        nodes = waiting.until(
+            api,
+            path("nodes"),
+            lambda objects: everybody <= objects.keys() and all(settled(objects[one]) for one in everybody),
+            within=READY_LIMIT,
+            what=f"Readiness of {', '.join(sorted(everybody))}",
+        )
+        waiting.until(
+            api,
+            path("serviceaccounts", "default"),
+            lambda objects: "default" in objects,
+            within=READY_LIMIT,
+            what="The ServiceAccount default, which the controller manager makes,",
+        )
+        capacity = nodes[roles["worker"][0]]["status"]["capacity"]
+        self._park(api, yard)
+        audit_log = owner.run / "audit" / "audit.log"
+        lacking = dict(LACKING)
+        capabilities = CAPABILITIES
+        if not os.access(audit_log, os.R_OK):
+            lacking[Capability.AUDIT_LOG] = f"{audit_log} is not readable for this user"
+            capabilities = capabilities - {Capability.AUDIT_LOG}
+        facts = Facts(
+            name=name,
+            provider=self.name,
+            kubernetes=api.version(),
+            kubeconfig=driver.kubeconfig,
+            capabilities=capabilities,
+            max_nodes=most_nodes(),
+            lacking=lacking,
+            audit_log=audit_log if Capability.AUDIT_LOG in capabilities else None,
+            logs=owner.run,
+        )
+        return KindCluster(docker, driver, owner, yard, api, facts, capacity, keep=self._keep)
+
+    @staticmethod
+    def _park(api: Api, yard: Yard) -> None:
+        """Let every worker leave, so that each scenario finds the cluster without nodes of its own and has them join."""
+        machines = yard.machines
+        each(Machine.park, machines)
+        for machine in machines:
+            with contextlib.suppress(ApiError):
+                api.delete(path("nodes", name=machine.name))

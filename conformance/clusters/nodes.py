@@ -1,0 +1,89 @@
+"""What can be done to any node through the API: labels, taints, cordon."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from conformance.clusters.protocol import Journal
+from conformance.errors import ApiError
+from conformance.kube.api import Api
+from conformance.kube.resources import path
+
+_ATTEMPTS = 20
+
+
+class Host(Protocol):
+    """What a node needs of its cluster."""
+
+    @property
+    def api(self) -> Api:
+        """The API as an administrator."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """Takes every action."""
+        ...
+
+
+class ApiNode:
+    """A node, as far as the API reaches."""
+
+    def __init__(self, cluster: Host, name: str) -> None:
+        self._cluster = cluster
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"node {self.name}"
+
+    def label(self, **labels: str) -> None:
+        """Set labels."""
+        self._act("label", {"labels": labels}, {"metadata": {"labels": labels}})
+
+    def unlabel(self, *keys: str) -> None:
+        """Remove labels."""
+        self._act("unlabel", {"keys": list(keys)}, {"metadata": {"labels": dict.fromkeys(keys)}})
+
+    def taint(self, key: str, effect: str, value: str = "") -> None:
+        """Add a taint, or change its value."""
+        new = {"key": key, "effect": effect, **({"value": value} if value else {})}
+        self._taints("taint", new, lambda taints: [*(t for t in taints if (t["key"], t["effect"]) != (key, effect)), new])
+
+    def untaint(self, key: str, effect: str = "") -> None:
+        """Remove the taints of that key (and that effect, if one is given)."""
+        self._taints(
+            "untaint",
+            {"key": key, "effect": effect},
+            lambda taints: [t for t in taints if t["key"] != key or (effect and t["effect"] != effect)],
+        )
+
+    def cordon(self) -> None:
+        """Make it unschedulable."""
+        self._act("cordon", {}, {"spec": {"unschedulable": True}})
+
+    def uncordon(self) -> None:
+        """Make it schedulable again."""
+        self._act("uncordon", {}, {"spec": {"unschedulable": None}})
+
+    def _act(self, verb: str, detail: Mapping[str, Any], patch: Mapping[str, Any]) -> None:
+        # Told before it is done, so that the cause stands before its effects in the trace.
+        self._cluster.journal(verb, f"nodes/{self.name}", detail)
+        self._cluster.api.patch(path("nodes", name=self.name), patch)
+
+    def _taints(self, verb: str, detail: Mapping[str, Any], change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+        self._cluster.journal(verb, f"nodes/{self.name}", detail)
+        where = path("nodes", name=self.name)
+        for attempt in itertools.count(1):
+            node = self._cluster.api.get(where)
+            taints = change(node["spec"].get("taints", []))
+            version = node["metadata"]["resourceVersion"]
+            try:
+                self._cluster.api.patch(where, {"metadata": {"resourceVersion": version}, "spec": {"taints": taints}})
+            except ApiError as error:
+                # The node lifecycle controller writes taints too; the list is replaced as a whole, so take its new one.
+                if error.reason != "Conflict" or attempt == _ATTEMPTS:
+                    raise
+            else:
+                return

@@ -1,0 +1,201 @@
+"""The base of all node images: Debian with systemd, containerd and runc, and kind's own files for nodes.
+
+What is done here follows kind's `images/base/Dockerfile`; the files themselves come out of the pinned Go module.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from conformance.components import cache, command, toolchain
+from conformance.components.engine.docker import Docker
+from conformance.components.images import archive
+from conformance.components.locks import sweep, workplace
+from conformance.components.versions import MODULES, go_line, pinned
+from conformance.errors import BuildError, ToolMissing, UsageError
+
+FORMAT = 2
+"""Counts changes of this module that make another image of the same inputs."""
+#: systemd 258 and later refuse the first version of control groups; trixie has 257.
+SUITE = "trixie"
+PACKAGES = [
+    "systemd",
+    "dbus",
+    "containerd",
+    "runc",
+    "containernetworking-plugins",
+    "iptables",
+    "nftables",
+    "iproute2",
+    "ethtool",
+    "util-linux",
+    "mount",
+    "kmod",
+    "conntrack",
+    "procps",
+    "socat",
+    "ebtables",
+    "ca-certificates",
+    "curl",
+    "jq",
+    "libseccomp2",
+    "e2fsprogs",
+    "busybox-static",
+]
+REPOSITORY = "daemonset-conformance/node-base"
+LABEL = "conformance.daemonset/image"
+CONFIG = {
+    "Entrypoint": ["/usr/local/bin/entrypoint", "/sbin/init"],
+    "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=docker"],
+    "StopSignal": "SIGRTMIN+3",
+    "Labels": {LABEL: "base"},
+}
+CNI = ("host-local", "loopback", "ptp", "portmap")
+#: As in kind's Dockerfile: nothing starts by itself but what a node needs.
+TRIM = """
+find /lib/systemd/system/sysinit.target.wants/ -name systemd-tmpfiles-setup.service -delete
+rm -f /lib/systemd/system/multi-user.target.wants/* /etc/systemd/system/*.wants/* /lib/systemd/system/local-fs.target.wants/*
+rm -f /lib/systemd/system/sockets.target.wants/*udev* /lib/systemd/system/sockets.target.wants/*initctl* \
+/lib/systemd/system/basic.target.wants/*
+echo ReadKMsg=no >> /etc/systemd/journald.conf
+ln -sf /usr/lib/systemd/systemd /sbin/init
+systemctl enable kubelet.service containerd.service undo-mount-hacks.service
+systemctl mask systemd-binfmt.service
+mkdir -p /etc/kubernetes/manifests /opt/cni/bin /etc/cni/net.d
+for program in containerd ctr containerd-shim-runc-v2; do ln -sf /usr/bin/$program /usr/local/bin/$program; done
+ln -sf "$(command -v runc)" /usr/local/sbin/runc
+ctr oci spec | jq '.hooks.createContainer += [{"path": "/kind/bin/mount-product-files.sh"}] | del(.process.rlimits)' \
+> /etc/containerd/cri-base.json
+rm -rf /var/cache/apt/* /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/* /var/log/*.log
+"""
+
+
+def key(kind: str) -> str:
+    """What the base image is made of, in a few letters."""
+    return hashlib.sha256(json.dumps([FORMAT, SUITE, PACKAGES, kind, CONFIG, TRIM], sort_keys=True).encode()).hexdigest()[:12]
+
+
+def kind_version() -> str:
+    """The pinned version of kind's module."""
+    return pinned((MODULES / "kind/go.mod").read_text(), "sigs.k8s.io/kind")
+
+
+def ensure(docker: Docker, say: Callable[[str], None]) -> str:
+    """The name of the base image in Docker's store; made if it is not there."""
+    version = kind_version()
+    name = f"{REPOSITORY}:{version}-{key(version)}"
+    if docker.inspect(name, kind="image"):
+        return name
+    if os.geteuid() != 0:
+        raise UsageError(
+            "Making a node image needs root, for debootstrap unpacks Debian's packages as they are. "
+            "Call again with sudo, or use a published image (--kind-image)."
+        )
+    if not shutil.which("debootstrap"):
+        raise ToolMissing(
+            "A node image starts from Debian's packages: `apt-get install debootstrap` (packaged by most distributions), then call again."
+        )
+    building = cache.root() / "building"
+    building.mkdir(parents=True, exist_ok=True)
+    sweep(building)
+    with workplace(building) as (folder, lock):
+        root = folder / "root"
+        say(f"unpacking Debian {SUITE}")
+        _call(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root)], folder, say, lock)
+        say("adding kind's files")
+        _add_kind(root, _module(version, say))
+        _call(["chroot", str(root), "/bin/sh", "-euc", TRIM], folder, say, lock)
+        for plugin in CNI:
+            shutil.copy2(root / "usr/lib/cni" / plugin, root / "opt/cni/bin" / plugin)
+        say("packing it")
+        excluded = [f"--exclude=./{name}/*" for name in ("proc", "sys", "dev", "run", "tmp")]
+        _call(["tar", "--numeric-owner", "--xattrs", "-C", str(root), *excluded, "-cf", str(folder / "layer.tar"), "."], folder, say, lock)
+        shutil.rmtree(root)
+        archive.write(
+            folder / "image.tar",
+            folder / "layer.tar",
+            CONFIG,
+            [name],
+            architecture=archive.ARCHITECTURES.get(os.uname().machine, os.uname().machine),
+        )
+        (folder / "layer.tar").unlink()
+        say("loading it into Docker")
+        docker.run("load", "--quiet", "--input", str(folder / "image.tar"))
+    return name
+
+
+def _module(version: str, say: Callable[[str], None]) -> Path:
+    """The folder of kind's module in Go's cache, downloaded if need be; go.sum vouches for it."""
+    folder = MODULES / "kind"
+    go = toolchain.find(go_line((folder / "go.mod").read_text()), cache.root() / "go.json").path
+    lines: list[str] = []
+
+    def each(line: str | None) -> None:
+        if line is not None:
+            lines.append(line)
+
+    say(f"fetching kind's module {version}")
+    code = command.run(
+        [str(go), "mod", "download", "-json", f"sigs.k8s.io/kind@{version}"],
+        folder=folder,
+        environment=toolchain.environment(go),
+        each=each,
+    )
+    try:
+        text = "\n".join(lines)
+        return Path(json.loads(text[text.index("{") :])["Dir"])
+    except (ValueError, KeyError):
+        raise BuildError(
+            f"kind's Go module {version} could not be had (go ended with {code}); check GOPROXY. go said:\n{text[-2000:]}"
+        ) from None
+
+
+def _add_kind(root: Path, module: Path) -> None:
+    """Copy kind's files for nodes, which lie without their modes in a module."""
+    source = module / "images/base/files"
+    for file in sorted(path for path in source.rglob("*") if path.is_file()):
+        name = file.relative_to(source)
+        if name.parts[0] == "LICENSES":
+            continue
+        target = root / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+        target.chmod(0o755 if "bin" in name.parts[:-1] else 0o644)
+    containerd = root / "etc/containerd/config.toml"
+    # Without CAP_SYS_RESOURCE nobody may lower a process' oom score; with it this setting changes nothing but the score.
+    text = containerd.read_text()
+    changed = text.replace("restrict_oom_score_adj = false", "restrict_oom_score_adj = true")
+    if changed == text:
+        raise BuildError(
+            f"{containerd} of kind's module is not as expected (restrict_oom_score_adj); this version of kind needs another recipe."
+        )
+    containerd.write_text(changed)
+    root.chmod(stat.S_IMODE(root.stat().st_mode) | 0o055)
+
+
+def _call(arguments: Sequence[str], folder: Path, say: Callable[[str], None], lock: int) -> None:
+    lines: list[str] = []
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C",
+        "DEBIAN_FRONTEND": "noninteractive",
+    }
+    environment |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+
+    def each(line: str | None) -> None:
+        if line is not None:
+            lines.append(line)
+            if line.startswith("I: "):
+                say(line[3:].rstrip("."))
+        else:
+            say("")
+
+    code = command.run(arguments, folder=folder, environment=environment, each=each, descriptors=(lock,))
+    if code:
+        raise BuildError(f"`{' '.join(arguments[:3])} …` ended with exit code {code}; its last lines:\n" + "\n".join(lines[-20:]))

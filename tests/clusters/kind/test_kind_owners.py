@@ -1,0 +1,102 @@
+"""Dead runs' clusters are removed, and only those."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fake_docker import FakeDocker
+
+from conformance.clusters.kind import owners
+from conformance.clusters.kind.configuration import OWNER_MOUNT
+from conformance.errors import UsageError
+
+HOLD = """
+import signal, sys
+from pathlib import Path
+from conformance.clusters.kind import owners
+owner = owners.create(Path(sys.argv[1]))
+print(owner.run, flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> FakeDocker:
+    folder = tmp_path / "docker"
+    folder.mkdir()
+    return FakeDocker(folder)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    return tmp_path / "runs"
+
+
+def container(docker: FakeDocker, name: str, cluster: str, run: Path | None) -> None:
+    mounts = [{"Source": str(run), "Destination": OWNER_MOUNT}] if run else []
+    docker.has("container", name, {"Config": {"Labels": {"io.x-k8s.kind.cluster": cluster}}, "Mounts": mounts})
+
+
+def test_a_killed_owners_cluster_goes_and_everybody_elses_stays(docker: FakeDocker, runs: Path) -> None:
+    mine = owners.create(runs)
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(runs)], stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            dead = Path(child.stdout.readline().strip())
+            container(docker, "dead-control-plane", "dead", dead)
+            container(docker, "dead-worker", "dead", dead)
+            container(docker, "mine-control-plane", "mine", mine.run)
+            container(docker, "theirs-control-plane", "theirs", None)
+            assert owners.alive(dead)
+            assert owners.sweep(runs, docker) == []
+        finally:
+            os.kill(child.pid, signal.SIGKILL)
+
+    assert owners.sweep(runs, docker) == ["kind cluster dead", str(dead)]
+    assert docker.there("container") == {"mine-control-plane", "theirs-control-plane"}
+    assert not dead.exists()
+    assert mine.run.exists()
+    mine.release()
+    assert not mine.run.exists()
+
+
+def test_containers_outlive_a_boot_and_their_run_directory_does_not(docker: FakeDocker, runs: Path) -> None:
+    container(docker, "lost-control-plane", "lost", runs / "kind-gone")
+    assert owners.sweep(runs, docker) == ["kind cluster lost"]
+    assert docker.there("container") == set()
+
+
+def test_a_cluster_that_was_meant_to_live_on_is_left_alone_until_it_is_ended(docker: FakeDocker, runs: Path) -> None:
+    owner = owners.create(runs)
+    container(docker, "kept-control-plane", "kept", owner.run)
+    owners.note(owner.run, "kept", owner.run / "kubeconfig")
+    owner.release(remove=False)
+
+    assert owners.sweep(runs, docker) == []
+    assert owners.detached(runs) == {"kept": owner.run}
+    with pytest.raises(UsageError, match="No cluster other is up; there is kept"):
+        owners.down(runs, docker, ["other"])
+    assert owners.down(runs, docker) == ["kept"]
+    assert docker.there("container") == set()
+    assert not owner.run.exists()
+
+
+def test_the_network_goes_when_it_is_ours_and_nobody_uses_it(docker: FakeDocker) -> None:
+    owners.ensure_network(docker)
+    assert docker.there("network") == {"kind"}
+    owners.remove_network(docker)
+    assert docker.there("network") == set()
+
+    docker.has("network", "kind", {"Labels": {}, "Containers": {}})
+    owners.ensure_network(docker)
+    owners.remove_network(docker)
+    assert docker.there("network") == {"kind"}, "somebody else's"
+
+    docker.has("network", "kind", {"Labels": {owners.NETWORK_LABEL: ""}, "Containers": {"abc": {}}})
+    owners.remove_network(docker)
+    assert docker.there("network") == {"kind"}, "somebody uses it"
