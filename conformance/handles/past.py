@@ -68,8 +68,10 @@ class Past:
         A real kubelet reports the phase of a pod that is being deleted before the object goes; a simulated one only lets it go.
         """
         return self.revision_of(
-            lambda entry, before, after: (isinstance(after, Pod) and after.metadata.name == name and after.terminal)
-            or (entry.type == "deleted" and isinstance(before, Pod) and before.metadata.name == name)
+            lambda entry, before, after: (
+                (isinstance(after, Pod) and after.metadata.name == name and after.terminal)
+                or (entry.type == "deleted" and isinstance(before, Pod) and before.metadata.name == name)
+            )
         )[0]
 
     def creation_of_pod(self, uid: str) -> int:
