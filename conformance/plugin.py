@@ -208,7 +208,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if call.excinfo is not None:
         item.stash.setdefault(ERROR, call.excinfo.value)
         if isinstance(call.excinfo.value, ConformanceError) and report.failed:
-            report.longrepr = str(call.excinfo.value)
+            report.longrepr = outcome.told(item, call.excinfo)
     worker = item.config.stash[WORKER]
     run = item.stash.get(RUN, None)
     reports = item.stash.setdefault(REPORTS, {})

@@ -82,6 +82,14 @@ def result_of(
     )
 
 
+def told(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> str:
+    """An error of this project as the terminal shows it: its own words, below the line of the scenario that it came to; no traceback."""
+    here = [entry for entry in error.traceback if Path(entry.path) == item.path]
+    where = f"{item.location[0]}:{here[-1].lineno + 1}: {here[-1].statement}\n" if here else ""
+    notes = "".join(f"\n{note}" for note in getattr(error.value, "__notes__", ()))
+    return f"{where}{error.value}{notes}"
+
+
 def claims_of(item: pytest.Item) -> list[str]:
     """The claims the item names, without repeats, in order."""
     return list(dict.fromkeys(claim for mark in item.iter_markers("claim") for claim in mark.args))
