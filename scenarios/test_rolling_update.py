@@ -100,6 +100,42 @@ def test_a_broken_template_breaks_no_more_than_the_budget(cluster: ScenarioClust
     trace.expect_creations(agent, 4 + 2 + 4)
 
 
+@scenario("R04", seconds=12)
+@claim("003-28", "D9-05", "D10-07")
+@needs(Capability.POD_PHASE, Capability.POD_TIMING, nodes=3)
+def test_one_node_that_never_becomes_ready_holds_up_the_update(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """When new pods never become ready on one node, that node uses the budget up and the update does not end; once they do, it does."""
+    nodes = cluster.nodes.join(3)
+    [bad, *others] = nodes
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=3))
+    before = agent.uids()
+    bad.behave(never_ready=True)
+
+    agent.set_image()
+
+    # Nodes are taken in no order that is promised: how many of the others are updated before this one is not known.
+    stuck = agent.pods_where(
+        f"{bad.name} alone is down, with a new pod",
+        lambda pods: (
+            [pod.target for pod in pods] == sorted(before)
+            and {pod.target for pod in pods if not pod.ready} == {bad.name}
+            and not {pod.metadata.uid for pod in pods} & {before[bad.name]}
+        ),
+    )
+    trace.until(stuck, agent.available_on(*others), agent.status(number_unavailable=1))
+    held = agent.uids()
+    trace.stays(stuck, agent.keeps(held), seconds=3)
+    waited = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=1s", check=False)
+    assert (waited.code, "timed out waiting for the condition" in waited.err) == (1, True)
+    bad.behave()
+
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    assert agent.pod_on(bad).metadata.uid == held[bad.name]
+    assert trace.past.most_unavailable(agent) == 1
+    trace.expect_creations(agent, 6)
+
+
 @scenario("R06")
 @claim("D2-11", "D3-11", "D3-17", "D3-18", "D3-21", "D10-11")
 @needs(Capability.POD_TIMING, nodes=4)

@@ -81,6 +81,15 @@ class Node(Protocol):
         """Let its heartbeats begin again."""
         ...
 
+    def behave(self, *, ready_after: float = 0.0, never_ready: bool = False, terminate_after: float = 0.0, fail: str = "") -> None:
+        """Let the pods on this node, whosever they are, start slowly, never become ready, end slowly (seconds) or fail (with that reason).
+
+        It holds for pods that start or end from now on, and for those that have begun to and are not there yet; a pod that is Ready stays
+        so. What the pod's own template asks for holds too: the slower of the two. A further call replaces the one before, and one without
+        arguments takes everything back: pods that were kept from becoming ready then do. It needs Capability.POD_PHASE and POD_TIMING.
+        """
+        ...
+
     def leave(self) -> None:
         """Take it out of the cluster."""
         ...

@@ -76,6 +76,14 @@ def restarted(pod: Mapping[str, Any], *, at: str = "") -> dict[str, Any]:
     return _patch(pod, {"conditions": conditions, "containerStatuses": containers})
 
 
+def underway(pod: Mapping[str, Any]) -> bool:
+    """Whether it has started and is not Ready yet, without being held so, or is being deleted."""
+    ready = [c for c in pod["status"].get("conditions", ()) if c["type"] == "Ready"]
+    if "deletionTimestamp" in pod["metadata"]:
+        return bool(ready)
+    return pod["status"].get("phase") == "Running" and any(c["status"] != "True" and c.get("reason") != HELD for c in ready)
+
+
 def _patch(pod: Mapping[str, Any], status: Mapping[str, Any]) -> dict[str, Any]:
     # With the resourceVersion the patch is refused if somebody else wrote meanwhile, so that no change is lost.
     return {"metadata": {"resourceVersion": pod["metadata"]["resourceVersion"]}, "status": dict(status)}

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from conformance.clusters import waiting
-from conformance.clusters.embedded import EmbeddedCluster, EmbeddedProvider, components, runs
+from conformance.clusters.embedded import EmbeddedCluster, EmbeddedProvider, behaviours, components, runs
 from conformance.clusters.embedded.nodes import EmbeddedNodes
-from conformance.clusters.protocol import Behaviour, Capability, Provider
+from conformance.clusters.protocol import Behaviour, Capability, Node, Provider
 from conformance.components import build
 from conformance.components.overrides import parse_override
 from conformance.errors import ComponentDied, ConformanceError, UsageError
@@ -316,6 +316,89 @@ def test_a_pod_that_failed_or_is_held_does_not_become_ready_later(cluster: Embed
     getattr(cluster, change)("default", "bare")
     with pytest.raises(ConformanceError, match="did not come about"):
         waiting.until(cluster.api, path("pods", "default"), lambda found: _ready(found["bare"]), within=1.5, what="bare")
+
+
+def test_pods_of_one_node_start_slowly_or_never(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
+    one, other = nodes.join(2)
+    one.behave(never_ready=True)
+    first, second = Agent(cluster, "first"), Agent(cluster, "second")
+    for agent in (first, second):
+        agent.pods(lambda pods: {p["spec"].get("nodeName"): (_phase(p), _ready(p)) for p in pods} == _both(one, other))
+    # Not Ready for longer than it takes to become so; and a change does not make kwok think again of the stages of every node.
+    (pod,) = (p for p in first.pods(lambda _: True) if p["spec"]["nodeName"] == one.name)
+    cluster.api.patch(path("pods", "default", pod["metadata"]["name"]), {"metadata": {"annotations": {"touched": "yes"}}})
+    with pytest.raises(ConformanceError, match="did not come about"):
+        first.pods(lambda pods: all(map(_ready, pods)), within=1.0)
+    before = time.monotonic()
+    one.behave(ready_after=1.0)
+    ready = [*first.ready(2), *second.ready(2)]
+    assert time.monotonic() - before > 0.8
+    assert pod["metadata"]["uid"] in {p["metadata"]["uid"] for p in ready}
+    one.behave(never_ready=True)
+    assert _left(cluster) == {f"{one.name}.pod-run", f"{one.name}.pod-ready"}
+    first.ready(2)  # those that are Ready stay so
+    one.behave()
+    assert _left(cluster) == set()
+
+
+def test_a_pod_that_would_never_be_ready_is_when_that_is_taken_back(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
+    heard: list[tuple[str, str, Mapping[str, Any]]] = []
+    (node,) = nodes.join()
+    cluster.journal = lambda verb, target, detail: heard.append((verb, target, detail))
+    node.behave(never_ready=True)
+    agent = Agent(cluster, "agent")
+    (before,) = agent.pods(lambda pods: any(_phase(p) == "Running" for p in pods))
+    node.behave()
+    (after,) = agent.ready(1)
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert heard == [("behave", f"nodes/{node.name}", {"never_ready": True}), ("behave", f"nodes/{node.name}", {})]
+
+
+def test_pods_of_one_node_fail_until_that_is_taken_back(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
+    one, other = nodes.join(2)
+    one.behave(fail="OutOfSpirits")
+    agent = Agent(cluster, "agent")
+    pods = agent.pods(lambda pods: {_phase(p) for p in pods} == {"Failed", "Running"})
+    (failed,) = (p for p in pods if _phase(p) == "Failed")
+    assert (failed["spec"]["nodeName"], failed["status"]["reason"]) == (one.name, "OutOfSpirits")
+    one.behave()
+    assert {p["spec"]["nodeName"] for p in agent.ready(2)} == {one.name, other.name}
+
+
+def test_pods_of_one_node_end_slowly(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
+    one, _ = nodes.join(2)
+    agent = Agent(cluster, "lingers")
+    agent.ready(2)
+    one.behave(terminate_after=1.0)
+    before = time.monotonic()
+    cluster.api.delete(path("daemonsets", "default", agent.name), {"propagationPolicy": "Background"})
+    agent.pods(lambda pods: {p["spec"]["nodeName"] for p in pods} == {one.name})
+    agent.pods(lambda pods: not pods)
+    assert time.monotonic() - before > 0.8
+
+
+def test_a_node_that_comes_back_does_not_behave_as_it_did(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
+    clean = cluster.fingerprint()
+    (node,) = nodes.join(name="again")
+    node.behave(never_ready=True, terminate_after=1.0)
+    assert len(_left(cluster)) == 3
+    node.leave()
+    assert _left(cluster) == set()
+    (node,) = nodes.join(name="again")
+    node.silence()
+    node.behave(never_ready=True)
+    assert _left(cluster)
+    nodes.clear()
+    assert cluster.fingerprint() == clean
+
+
+def _both(one: Node, other: Node) -> dict[str, tuple[str, bool]]:
+    return {one.name: ("Running", False), other.name: ("Running", True)}
+
+
+def _left(cluster: EmbeddedCluster) -> set[str]:
+    """The stages that a scenario has made."""
+    return {s["metadata"]["name"] for s in cluster.api.list(path("stages"), labelSelector=behaviours.LABEL)["items"]}
 
 
 def test_the_audit_log_names_who_wrote_what(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:

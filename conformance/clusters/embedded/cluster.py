@@ -44,6 +44,8 @@ class EmbeddedCluster:
         self.journal: Journal = _unheard
         #: Names are never given twice, so that no cache anywhere takes a new node for an old one.
         self.node_numbers = itertools.count(1)
+        #: Every change of a node's behaviour has a number of its own, so that no answer is taken for another's.
+        self.behaviour_numbers = itertools.count(1)
         self._clean = self.fingerprint()
 
     @contextlib.contextmanager
@@ -92,6 +94,23 @@ class EmbeddedCluster:
     def restart_pod(self, namespace: str, name: str) -> None:
         """Let its kubelet report that every container ended and was started again; Ready again as at its start."""
         self._report("restart", namespace, name, pods.restarted)
+
+    def look_again(self, node: str) -> None:
+        """Let the kubelet of a node look at its pods that are on their way to Ready, or to their end.
+
+        A simulated kubelet decides what comes next when a pod changes, and only then. So they change: the Ready condition gets a message.
+        """
+        for pod in self._kubelets.list(path("pods"), fieldSelector=f"spec.nodeName={node}")["items"]:
+            if not pods.underway(pod):
+                continue
+            noted = {"type": "Ready", "message": f"its node behaves otherwise ({next(self.behaviour_numbers)})"}
+            where = path("pods", pod["metadata"]["namespace"], pod["metadata"]["name"], "status")
+            patch = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": {"conditions": [noted]}}
+            try:
+                self._kubelets.patch(where, patch, kind="strategic")
+            except ApiError as error:
+                if error.code not in (404, 409):  # gone already, or another one of that name
+                    raise
 
     def _report(
         self,

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from conformance.clusters import waiting
+from conformance.clusters.embedded import behaviours
 from conformance.clusters.embedded.components import KUBELET_LABEL, KUBELET_VALUE
 from conformance.clusters.protocol import Node
 from conformance.errors import ApiError, UsageError
@@ -36,6 +37,7 @@ class EmbeddedNode:
 
     def __init__(self, cluster: EmbeddedCluster, name: str) -> None:
         self._cluster = cluster
+        self._told: frozenset[str] = frozenset()
         self.name = name
 
     def __repr__(self) -> str:
@@ -82,10 +84,21 @@ class EmbeddedNode:
         """Let its kubelet come back."""
         self._act("speak", {}, {"metadata": {"labels": {KUBELET_LABEL: KUBELET_VALUE}}})
 
+    def behave(self, *, ready_after: float = 0.0, never_ready: bool = False, terminate_after: float = 0.0, fail: str = "") -> None:
+        """Tell its kubelet how the pods on it behave; returns when the kubelet knows (of a silent node: when it will, speaking again)."""
+        asked = {"ready_after": ready_after, "never_ready": never_ready, "terminate_after": terminate_after, "fail": fail}
+        wanted = behaviours.stages_of(
+            self.name, ready_after=ready_after, never_ready=never_ready, terminate_after=terminate_after, fail=fail
+        )
+        self._cluster.journal("behave", f"nodes/{self.name}", {key: value for key, value in asked.items() if value})
+        self._told = behaviours.tell(self._cluster, self.name, wanted, self._told)
+
     def leave(self) -> None:
-        """Delete the Node object."""
+        """Delete the Node object; one that comes back by its name behaves like any other."""
         self._cluster.journal("leave", f"nodes/{self.name}", {})
         self._cluster.api.delete(path("nodes", name=self.name))
+        behaviours.forget(self._cluster.api, self._told)
+        self._told = frozenset()
 
     def _act(self, verb: str, detail: Mapping[str, Any], patch: Mapping[str, Any]) -> None:
         # Told before it is done, so that the cause stands before its effects in the trace.
@@ -165,8 +178,9 @@ class EmbeddedNodes:
         return [node for name, node in self._joined.items() if name in there]
 
     def clear(self) -> None:
-        """Take away all nodes of the cluster, and all pods, whatever holds them."""
+        """Take away all nodes of the cluster, how they behave, and all pods, whatever holds them."""
         api = self._cluster.api
+        api.delete(path("stages"), labelSelector=behaviours.LABEL)
         api.delete(path("nodes"))
         pods = api.list(path("pods"))["items"]
         for namespace in {pod["metadata"]["namespace"] for pod in pods}:

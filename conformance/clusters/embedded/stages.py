@@ -1,7 +1,8 @@
 """How the simulated kubelets behave: stages for kwok, as API objects.
 
 kwok plays, for each change of a pod or node on its nodes, the one stage whose selector matches; a later change that matches a stage again
-replaces what was not played yet. No two of these selectors may match the same object: kwok would throw dice.
+replaces what was not played yet. No two of these selectors may match the same object: kwok would throw dice. Their weight is 0, and it does
+not throw them when a single stage that matches weighs more: that is how one node gets a behaviour of its own (`behaviours`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ _READY_REASON = '.status.conditions[]? | select(.type == "Ready") | .reason'
 _MISSING = f'.spec.containers[].image | select(test("{kubelet.MISSING_IMAGE}"))'.replace("\\", "\\\\")
 
 
-def _annotation(name: str) -> str:
+def annotation(name: str) -> str:
+    """Where an annotation is, as a jq expression."""
     return f'.metadata.annotations["{name}"]'
 
 
@@ -53,7 +55,8 @@ def _absent(key: str) -> dict[str, Any]:
     return {"key": key, "operator": "DoesNotExist"}
 
 
-def _is(key: str, *values: str) -> dict[str, Any]:
+def matches(key: str, *values: str) -> dict[str, Any]:
+    """The requirement that what a jq expression finds is one of these values."""
     return {"key": key, "operator": "In", "values": list(values)}
 
 
@@ -68,7 +71,7 @@ def stage(
     spec: dict[str, Any] = {
         "resourceRef": {"apiGroup": "v1", "kind": kind},
         "selector": {"matchExpressions": when},
-        "weight": 1,
+        "weight": 0,
         "steps": steps,
     }
     if delay:
@@ -76,7 +79,8 @@ def stage(
     return {"apiVersion": API_VERSION, "kind": "Stage", "metadata": {"name": name}, "spec": spec}
 
 
-def _status(template: str) -> list[dict[str, Any]]:
+def status(template: str) -> list[dict[str, Any]]:
+    """The steps that merge a template into the status."""
     # Not guarded by a resourceVersion: the stage that kwok plays may stem from an older event than the last (it lists the pods of a node
     # beside watching them), and it does not try again after a conflict. The node or pod would never become Ready. What is said twice
     # does no harm.
@@ -111,7 +115,8 @@ conditions:
   lastHeartbeatTime: {{ Now | Quote }}
 """
 
-_POD_PLACE = """
+#: Of every pod that a kubelet has taken on; the template before it sets $now.
+POD_PLACE = """
 startTime: {{ or .status.startTime $now | Quote }}
 {{ with NodeIPsWith .spec.nodeName }}
 hostIP: {{ index . 0 | Quote }}
@@ -150,7 +155,7 @@ _POD_RUN = (
     """
 {{ $now := Now }}
 {{ $annotations := or .metadata.annotations dict }}
-{{ $ready := not (or (hasKey $annotations "READY_AFTER") (eq (or (index $annotations "NEVER_READY") "") "true")) }}
+{{ $ready := READY }}
 phase: Running
 conditions:
 {{ range $type := list "PodReadyToStartContainers" "Initialized" }}
@@ -177,9 +182,10 @@ containerStatuses:
   ready: {{ $ready }}
   state: {running: {startedAt: {{ $now | Quote }}}}
 {{ end }}
-""".replace("READY_AFTER", kubelet.READY_AFTER).replace("NEVER_READY", kubelet.NEVER_READY)
-    + _POD_PLACE
+"""
+    + POD_PLACE
 )
+_READY_AT_ONCE = f'not (or (hasKey $annotations "{kubelet.READY_AFTER}") (eq (or (index $annotations "{kubelet.NEVER_READY}") "") "true"))'
 _POD_NO_IMAGE = (
     """
 {{ $now := Now }}
@@ -206,7 +212,7 @@ containerStatuses:
   state: {waiting: {reason: ErrImagePull, message: {{ printf "no registry has %s" .image | Quote }}}}
 {{ end }}
 """
-    + _POD_PLACE
+    + POD_PLACE
 )
 # Played after a delay, and kwok does not cancel it when the pod fails meanwhile: so it says for which phase it is meant.
 _POD_READY = """
@@ -234,65 +240,72 @@ _POD_READY = """
 
 _ALIVE = _absent(".metadata.deletionTimestamp")
 _TERMINATION = (
-    f'({_annotation(kubelet.TERMINATE_AFTER)} // "0" | tonumber) as $wanted'
+    f'({annotation(kubelet.TERMINATE_AFTER)} // "0" | tonumber) as $wanted'
     ' | ([$wanted, (.metadata.deletionGracePeriodSeconds // 0)] | min | tostring) + "s"'
 )
-_READINESS = f'({_annotation(kubelet.READY_AFTER)} // "0") + "s"'
+_READINESS = f'({annotation(kubelet.READY_AFTER)} // "0") + "s"'
 #: Counted from the last one, so that other changes of the node do not put it off.
 _BEAT = f'(.status.conditions[]? | select(.type == "Ready") | .lastHeartbeatTime | fromdate) + {HEARTBEAT} | todate'
 _BEATING = {"durationMilliseconds": HEARTBEAT * 1000, "durationFrom": {"expressionFrom": _BEAT}}
 
-_NEVER = {"durationMilliseconds": 7 * 24 * 3600 * 1000}
+#: The delay of a stage that is there only to take the place of another.
+NEVER = {"durationMilliseconds": 7 * 24 * 3600 * 1000}
+
+
+def run(ready: str = _READY_AT_ONCE) -> list[dict[str, Any]]:
+    """The steps that start a pod; `ready` is the template expression that says whether it is Ready at once."""
+    return status(_POD_RUN.replace("READY", ready, 1))
+
 
 STAGES: tuple[dict[str, Any], ...] = (
     stage(
         "node-ready",
         "Node",
-        [_is_not(_READY_STATUS, "True"), _is_not(_annotation(kubelet.READY), "false")],
-        _status(_NODE_READY),
+        [_is_not(_READY_STATUS, "True"), _is_not(annotation(kubelet.READY), "false")],
+        status(_NODE_READY),
     ),
     stage(
         "node-not-ready",
         "Node",
-        [_is_not(_READY_STATUS, "False"), _is(_annotation(kubelet.READY), "false")],
-        _status(_NODE_NOT_READY),
+        [_is_not(_READY_STATUS, "False"), matches(annotation(kubelet.READY), "false")],
+        status(_NODE_NOT_READY),
     ),
     stage(
         "node-heartbeat",
         "Node",
-        [_is(_READY_STATUS, "True"), _is_not(_annotation(kubelet.READY), "false")],
-        _status(_NODE_HEARTBEAT),
+        [matches(_READY_STATUS, "True"), _is_not(annotation(kubelet.READY), "false")],
+        status(_NODE_HEARTBEAT),
         _BEATING,
     ),
     stage(
         "node-not-ready-heartbeat",
         "Node",
-        [_is(_READY_STATUS, "False"), _is(_annotation(kubelet.READY), "false")],
-        _status(_NODE_HEARTBEAT),
+        [matches(_READY_STATUS, "False"), matches(annotation(kubelet.READY), "false")],
+        status(_NODE_HEARTBEAT),
         _BEATING,
     ),
-    stage("pod-run", "Pod", [_ALIVE, _is(".status.phase", "Pending"), _absent(_MISSING)], _status(_POD_RUN)),
+    stage("pod-run", "Pod", [_ALIVE, matches(".status.phase", "Pending"), _absent(_MISSING)], run()),
     stage(
         "pod-no-image",
         "Pod",
-        [_ALIVE, _is(".status.phase", "Pending"), _exists(_MISSING), _absent(".status.containerStatuses[]?.state.waiting")],
-        _status(_POD_NO_IMAGE),
+        [_ALIVE, matches(".status.phase", "Pending"), _exists(_MISSING), _absent(".status.containerStatuses[]?.state.waiting")],
+        status(_POD_NO_IMAGE),
     ),
     stage(
         "pod-ready",
         "Pod",
         [
             _ALIVE,
-            _is(".status.phase", "Running"),
+            matches(".status.phase", "Running"),
             _is_not(_READY_STATUS, "True"),
             _is_not(_READY_REASON, pods.HELD),
-            _is_not(_annotation(kubelet.NEVER_READY), "true"),
+            _is_not(annotation(kubelet.NEVER_READY), "true"),
         ],
         [{"patch": {"subresource": "status", "type": "json", "template": _POD_READY}}],
         {"durationMilliseconds": 0, "durationFrom": {"expressionFrom": _READINESS}},
     ),
     # Does nothing, but takes the place of a delayed pod-ready that was set going before the pod was held.
-    stage("pod-held", "Pod", [_ALIVE, _is(".status.phase", "Running"), _is(_READY_REASON, pods.HELD)], [], _NEVER),
+    stage("pod-held", "Pod", [_ALIVE, matches(".status.phase", "Running"), matches(_READY_REASON, pods.HELD)], [], NEVER),
     stage(
         "pod-delete",
         "Pod",
