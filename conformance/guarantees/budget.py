@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from conformance.guarantees.presence import references
-from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
-from conformance.guarantees.watched import CLOCK, Watched
+from conformance.guarantees.promise import Deviation, Evaluation, Mark, Step, Undecided, Violation, guarantee
+from conformance.guarantees.watched import CLOCK, LAG, Watched
 from conformance.kube.records import Pod
 from conformance.model.availability import available_from, is_available
 from conformance.model.budgets import budget, surges
+
+#: `rollingUpdate` counts over the nodes that have a pod (pkg/controller/daemon/update.go), and lists them after `manage` has looked for
+#: nodes without one: a pod whose object goes between the two looks is missing from both.
+BETWEEN_TWO_LOOKS = Deviation(
+    "A rolling update can take down more pods than maxUnavailable: when a deleted pod's object goes while the controller is in the middle "
+    "of a sync, its node is neither given a new pod nor counted as unavailable, and another available pod is deleted.",
+    ("003-28", "D9-05"),
+)
 
 
 class Taken(NamedTuple):
@@ -54,6 +62,9 @@ def budget_kept(step: Step, _: object) -> Evaluation:
     Counted are the nodes that should run a pod and have no available, non-terminating one: those the controller made so at once, all others
     only when it could have known (LAG before its burst of writes). The largest budget of that time counts. Not judged: pods that were
     not available, pods on nodes that stopped being eligible, surging DaemonSets.
+
+    One way to break it is known (BETWEEN_TWO_LOOKS), and recognised by this: without the nodes whose pod's object went within the last LAG,
+    and that have no new pod yet, the budget would be kept.
     """
     taken = _taken(step)
     if taken is None:
@@ -78,7 +89,9 @@ def budget_kept(step: Step, _: object) -> Evaluation:
             f"{pod.metadata.name} of DaemonSet {watched.name}, available on node {node}, was deleted: now {len(down)} of {len(desired)} "
             f"nodes have no available pod ({', '.join(sorted(down)[:10])}), and maxUnavailable allows {allowed}."
         )
-        return Violation(message, references(watched, node, [pod])) if sure else Undecided(f"who deleted is not known: {message}")
+        unseen = {name for name in down if step.ledger.now - watched.emptied.get(name, float("-inf")) <= LAG}
+        known = BETWEEN_TWO_LOOKS if len(down - unseen) <= allowed else None
+        return Violation(message, references(watched, node, [pod]), known) if sure else Undecided(f"who deleted is not known: {message}")
     if doubtful and not sure and len(down | doubtful) > allowed:
         return Undecided(
             f"who deleted pods of DaemonSet {watched.name} is not known, so neither is what the controller took from its budget"

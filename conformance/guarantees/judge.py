@@ -33,7 +33,8 @@ class Tally(msgspec.Struct, frozen=True):
     """What became of one guarantee in one trace.
 
     `evaluated` counts all evaluations, the undecided ones included; `could_have_failed` those in which a defect would have been seen (the
-    violated ones included).
+    violated ones included). `violated` counts violations that nothing explains, `known` those that a known deviation of Kubernetes does;
+    `deviations` are their texts, with the claims that each contradicts. `violations` holds both.
     """
 
     id: str
@@ -43,11 +44,13 @@ class Tally(msgspec.Struct, frozen=True):
     undecided: int = 0
     violations: list[Broken] = []
     reasons: list[str] = []
+    known: int = 0
+    deviations: dict[str, list[str]] = {}
 
     @property
     def verdict(self) -> Verdict:
         """A violation wins; what could not be decided, or was never looked at, is unknown."""
-        if self.violated:
+        if self.violated or self.known:
             return "violated"
         if self.undecided or not self.evaluated:
             return "unknown"
@@ -62,7 +65,18 @@ class Tally(msgspec.Struct, frozen=True):
 class _Running:
     """The counts of one guarantee while the trace is read."""
 
-    __slots__ = ("could_have_failed", "evaluated", "guarantee", "memory", "reasons", "undecided", "violated", "violations")
+    __slots__ = (
+        "could_have_failed",
+        "deviations",
+        "evaluated",
+        "guarantee",
+        "known",
+        "memory",
+        "reasons",
+        "undecided",
+        "violated",
+        "violations",
+    )
 
     def __init__(self, guarantee: Guarantee) -> None:
         self.guarantee = guarantee
@@ -73,6 +87,8 @@ class _Running:
         self.undecided = 0
         self.violations: list[Broken] = []
         self.reasons: list[str] = []
+        self.known = 0
+        self.deviations: dict[str, list[str]] = {}
 
     def doubt(self, reason: str) -> None:
         self.evaluated += 1
@@ -83,7 +99,11 @@ class _Running:
     def blame(self, entry: Entry, violation: Violation) -> Broken:
         self.evaluated += 1
         self.could_have_failed += 1
-        self.violated += 1
+        if violation.known is None:
+            self.violated += 1
+        else:
+            self.known += 1
+            self.deviations[violation.known.text] = list(violation.known.contradicts)
         message = f"{self.guarantee.id}: {violation.message} The promise ({self.guarantee.source}): “{self.guarantee.promise}”"
         broken = Broken(entry.seq, entry.at, message, list(violation.objects))
         if len(self.violations) < KEPT_VIOLATIONS:
@@ -99,6 +119,8 @@ class _Running:
             self.undecided,
             self.violations,
             self.reasons,
+            self.known,
+            self.deviations,
         )
 
 

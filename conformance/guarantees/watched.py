@@ -39,6 +39,8 @@ class Watched:
         self.hashes: Recent[str] = Recent("", 0.0)
         #: node -> since when it has no ready pod that is not terminating, and whether the controller did that (None: nobody knows)
         self.down: dict[str, tuple[float, bool | None]] = {}
+        #: node -> when the object of its last pod went, until there is another one
+        self.emptied: dict[str, float] = {}
         #: pod UID -> when its readiness last changed
         self.flipped: dict[str, float] = {}
         #: number of the last change that concerns it, and when it was; when the last one was that the controller did not make itself
@@ -145,7 +147,9 @@ class Watched:
                 there.pop(key, None)
                 if not there:
                     del self.pods[node]
+                    self.emptied[node] = self.world.at
         if after is not None:
+            self.emptied.pop(after.target, None)
             self.pods.setdefault(after.target, {})[key] = after
 
     def refresh(self, node: str, at: float, *, by_controller: bool | None) -> None:

@@ -98,7 +98,7 @@ def _guarantee(verdict: GuaranteeVerdict) -> dict[str, Any]:
         "vacuous": verdict.word == "vacuous",
         "evaluated": tally.evaluated,
         "could_have_failed": tally.could_have_failed,
-        "violated": tally.violated,
+        "violated": tally.violated + tally.known,
         "undecided": tally.undecided,
         "reasons": tally.reasons[:20],
     }

@@ -168,6 +168,8 @@ def add(one: Tally, other: Tally) -> Tally:
         one.undecided + other.undecided,
         [*one.violations, *other.violations],
         list(dict.fromkeys([*one.reasons, *other.reasons])),
+        one.known + other.known,
+        {**one.deviations, **other.deviations},
     )
 
 

@@ -24,6 +24,14 @@ def finding_of(item: pytest.Item, minor: str) -> Finding | None:
     return None
 
 
+def deviation_of(run: ScenarioRun | None) -> Finding | None:
+    """The known deviation that a guarantee recognised while the item ran, if one did."""
+    for tally in run.tallies if run is not None else ():
+        for text, contradicts in tally.deviations.items():
+            return Finding(text, contradicts)
+    return None
+
+
 def key(minor: str) -> tuple[int, ...]:
     """A minor such as `1.36` as something that can be compared."""
     return tuple(int(part) for part in minor.lstrip("v").split(".")[:2])
@@ -56,7 +64,7 @@ def result_of(
     """Everything the reports need to know of one item."""
     mark = item.get_closest_marker("scenario")
     assert mark is not None
-    finding = finding_of(item, minor.minor)
+    finding = finding_of(item, minor.minor) or deviation_of(run)
     outcome = outcome_of(reports, run, finding, error)
     broken = next((report for report in reports.values() if report.failed), None)
     skipped = next((report for report in reports.values() if report.skipped), None)

@@ -39,6 +39,14 @@ class KindNode(ApiNode):
         self._host.journal("set-ready", f"nodes/{self.name}", {"ready": ready})
         (self.machine.connect if ready else self.machine.disconnect)()
 
+    def behave(self, *, ready_after: float = 0.0, never_ready: bool = False, terminate_after: float = 0.0, fail: str = "") -> None:
+        """Not here: a real kubelet decides what becomes of its pods."""
+        asked = (ready_after, never_ready, terminate_after, fail)
+        raise UsageError(
+            f"{self.name} cannot be told how its pods behave {asked}: a real kubelet decides that. "
+            "Mark the scenario with @needs(Capability.POD_PHASE)."
+        )
+
     def silence(self) -> None:
         """Stop its kubelet: no heartbeats, and nobody looks after its pods, which go on running."""
         self._host.journal("silence", f"nodes/{self.name}", {})
