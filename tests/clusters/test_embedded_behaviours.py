@@ -27,7 +27,7 @@ def _by_name(**behaviour: Any) -> dict[str, dict[str, Any]]:
         ({"terminate_after": 2}, {"pod-delete"}),
         ({"never_ready": True, "terminate_after": 2}, {"pod-run", "pod-ready", "pod-delete"}),
     ],
-    ids=lambda case: " ".join(case) or "nothing",
+    ids=lambda case: " ".join(sorted(case)) or "nothing",
 )
 def test_each_takes_the_place_of_one_of_every_node_there_and_nowhere_else(behaviour: dict[str, Any], expected: set[str]) -> None:
     made = _by_name(**behaviour)
