@@ -108,6 +108,8 @@ class Recorder:
         self._waits: list[Wait] = []
         self._arrived = self._told = 0
         self._seen: set[int] = set()
+        #: resourceVersions that the audit log says were written; a watch that lags may not have delivered them yet
+        self._promised: set[int] = set()
         self._released_rv = 0
         self._crash: Exception | None = None
         self._writer: Writer | None = None
@@ -350,6 +352,8 @@ class Recorder:
 
     def _arrive_write(self, placed: Any) -> None:
         at = time.monotonic()
+        if placed.rv is not None:
+            self._promised.add(placed.rv)
         self._order.arrive(Entry(0, at - self._begin, "write", placed.resource, placed.rv, detail=placed.detail()), at)
 
     def _release(self, now: float | None) -> None:
@@ -380,6 +384,6 @@ class Recorder:
         deadline = time.monotonic() + _AUDIT_LIMIT
         recent = deadline - 2 * _AUDIT_LIMIT - self._begin
         with self._changed:
-            while time.monotonic() < deadline and self._attribution.unexplained(recent):
+            while time.monotonic() < deadline and (self._attribution.unexplained(recent) or self._promised - self._seen):
                 self._changed.wait(_AUDIT_STEP)
                 self._read_audit()
