@@ -336,7 +336,7 @@ def test_stop_is_prompt(make: Callable[..., Recorder]) -> None:
     recorder = make()
     begin = time.monotonic()
     recorder.stop()
-    assert time.monotonic() - begin < 20, "it waited for a read of the watch to time out"
+    assert time.monotonic() - begin < 1
 
 
 def test_a_killed_run_leaves_what_it_saw(server: StandIn, make: Callable[..., Recorder]) -> None:
