@@ -77,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
 
     clean = commands.add_parser("clean", help="remove what dead runs left behind")
     clean.add_argument("--cache", action="store_true", help="remove the built components and node images too")
+    clean.add_argument("--cluster", choices=["existing"], metavar="existing", help="clean the cluster that the kubeconfig names, too")
+    clean.add_argument("--kubeconfig", type=Path, metavar="FILE", help="clean this cluster, too (default: as kubectl finds it)")
+    clean.add_argument("--context", default="", metavar="NAME", help="clean the cluster of this context, too (default: the current one)")
     clean.set_defaults(run=_clean)
     return parser
 
@@ -223,6 +226,10 @@ def _clean(arguments: argparse.Namespace) -> int:
         docker = Docker()
         usable.reach(docker)
         removed += [*owners.sweep(runs_folder(), docker), *images.clean(docker, images=arguments.cache)]
+    if arguments.cluster or arguments.kubeconfig or arguments.context:
+        from conformance.session import existing  # noqa: PLC0415
+
+        removed += existing.clean(arguments.kubeconfig, arguments.context)
     for what in removed:
         print(f"removed {what}")
     print(f"freed {cache.clean(cache=arguments.cache) / 1e6:.0f} MB of the cache of built components")

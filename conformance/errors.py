@@ -8,6 +8,7 @@
     ├── ClusterError          a cluster did not come up, or broke while in use
     │   └── ComponentDied     one of its processes ended by itself
     ├── ApiError              the API server answered with a Status that is a failure
+    ├── NotOffered            a scenario asks for what this cluster cannot give: it is left out, with this reason
     └── WaitExpired           an outcome a scenario waited for never came (also an AssertionError)
 
 Messages are one paragraph: what is wrong, and what to do about it.
@@ -62,6 +63,10 @@ class ApiError(ConformanceError):
     def fields(self) -> set[str]:
         """The field paths that the server names as causes."""
         return {cause["field"] for cause in self.causes if "field" in cause}
+
+
+class NotOffered(ConformanceError):
+    """The cluster cannot give what a scenario asks for; the scenario is left out, and the message is the reason."""
 
 
 class WaitExpired(ConformanceError, AssertionError):

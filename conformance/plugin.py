@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conformance.clusters.protocol import Capability
-from conformance.errors import ConformanceError, UsageError
+from conformance.errors import ConformanceError, NotOffered, UsageError
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.trace import Trace
@@ -40,6 +40,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--report", default="report", metavar="DIR", help="where reports are written (default: report)")
     group.addoption("--keep", default="never", metavar="WHEN", help="leave the cluster running: never, on-failure, always (default: never)")
+    group.addoption(
+        "--context", default="", metavar="NAME", help="--cluster existing: this context of the kubeconfig (default: its current one)"
+    )
+    group.addoption(
+        "--allow-disruption", action="store_true", help="--cluster existing: change labels, taints and cordon of nodes, and put them back"
+    )
+    group.addoption(
+        "--on-node", action="append", default=[], metavar="NAME", help="--cluster existing: use this node and no others; may be repeated"
+    )
+    group.addoption("--image-prefix", default="", metavar="REGISTRY", help="--cluster existing: take images from this registry (and path)")
     group.addoption("--time-scale", default="1", metavar="F", help="multiply every limit of a wait by F, for slow machines (default: 1)")
 
 
@@ -58,6 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
             *(config.getoption(name) for name in ("cluster", "kubernetes", "component", "report", "keep", "time_scale"))
         )
         options = settings.with_kind(options, {name: config.getoption(name, None) for name in settings.KIND_OPTIONS})
+        options = settings.with_existing(options, {name: config.getoption(name) for name in settings.EXISTING_OPTIONS})
         worker = config.stash[WORKER] = Worker(config, options)
         if worker.wants_scenarios:
             worker.prepare_outputs()
@@ -96,6 +107,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a pytest-xdist worker what the controller has found out for all of them."""
+    node.config.stash[WORKER].tell_worker(node.workerinput)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001 - the hook's own signature
     """Hear what a pytest-xdist worker could not say itself: raised there, it would be shown as an internal error."""
     node.config.stash[WORKER].hear(getattr(node, "workeroutput", {}))
@@ -112,8 +129,11 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         lacking = [
             f"{cap} ({host.facts.lacking.get(cap, 'not offered')})" for cap in need.args if Capability(cap) not in host.facts.capabilities
         ]
-        if need.kwargs.get("nodes", 1) > host.facts.max_nodes:
-            lacking.append(f"{need.kwargs['nodes']} nodes (at most {host.facts.max_nodes})")
+        most = host.facts.max_nodes
+        if Capability.CHANGE_NODE in need.args and host.facts.changeable is not None:
+            most = host.facts.changeable
+        if need.kwargs.get("nodes", 1) > most:
+            lacking.append(f"{need.kwargs['nodes']} nodes (at most {most})")
         if lacking:
             pytest.skip(f"left out: {host.facts.name} lacks {', '.join(lacking)}")
     run = ScenarioRun(
@@ -183,6 +203,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Judge the trace as part of the test: a broken promise fails the scenario that saw it, also when the scenario was content."""
     try:
         yield
+    except NotOffered as error:
+        pytest.skip(f"left out: {error}")
     except BaseException as error:
         run = item.stash.get(RUN, None)
         if run is not None and not isinstance(error, pytest.skip.Exception):

@@ -51,13 +51,13 @@ def test_each_template_has_one_revision(cluster: ScenarioCluster, daemonset: Cre
     trace.until(trace.has_revisions(agent, 1))
     [original] = trace.revisions(agent)
 
-    agent.set_image("registry.k8s.io/pause:3.9")
+    agent.set_image(cluster.pause("3.9"))
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 1, 2))
     listed = cluster.kubectl("get", "controllerrevisions", "--selector", "app=agent", "--no-headers").out.splitlines()
     assert {tuple(line.split()[:3]) for line in listed} == {
         (revision.metadata.name, f"daemonset.apps/{agent.name}", str(revision.revision)) for revision in trace.revisions(agent)
     }
-    agent.set_image("registry.k8s.io/pause:3.10")
+    agent.set_image(cluster.pause("3.10"))
 
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 2, 3))
     assert agent.pod_on(nodes[0]).hash == first
@@ -84,10 +84,10 @@ def test_a_revision_holds_the_template_and_carries_the_annotations(cluster: Scen
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
 
     agent.patch({"metadata": {"annotations": {"kubernetes.io/change-cause": "newer image"}}}, why="annotate")
-    agent.set_image("registry.k8s.io/pause:3.9")
+    agent.set_image(cluster.pause("3.9"))
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
     agent.patch({"metadata": {"annotations": {"kubernetes.io/change-cause": "back again"}}}, why="annotate")
-    agent.set_image("registry.k8s.io/pause:3.10")
+    agent.set_image(cluster.pause("3.10"))
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 2, 3))
 
     newer, reused = trace.revisions(agent)
@@ -95,7 +95,7 @@ def test_a_revision_holds_the_template_and_carries_the_annotations(cluster: Scen
     assert (reused.revision, reused.metadata.annotations.get("kubernetes.io/change-cause")) == (3, None)
     data = json.loads(bytes(newer.data))
     assert (data.keys(), data["spec"].keys()) == ({"spec"}, {"template"})
-    assert data["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.k8s.io/pause:3.9"
+    assert data["spec"]["template"]["spec"]["containers"][0]["image"] == cluster.pause("3.9")
 
 
 @scenario("H03")
@@ -111,7 +111,7 @@ def test_old_revisions_are_trimmed_to_the_limit(
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
 
     for tag in ("3.8", "3.9", "3.6"):
-        agent.set_image(f"registry.k8s.io/pause:{tag}")
+        agent.set_image(cluster.pause(tag))
         trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
 
     trace.until(trace.has_revisions(agent, *kept))
@@ -126,7 +126,7 @@ def test_kubectl_rollout_history_and_undo(cluster: ScenarioCluster, daemonset: C
     nodes = cluster.nodes.join(1)
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
-    agent.set_image("registry.k8s.io/pause:3.9")
+    agent.set_image(cluster.pause("3.9"))
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
     name = f"daemonset/{agent.name}"
     spec = agent.get()["spec"]
@@ -136,7 +136,7 @@ def test_kubectl_rollout_history_and_undo(cluster: ScenarioCluster, daemonset: C
     assert [row.split() for row in rows if row] == [["1", "<none>"], ["2", "<none>"]]
     detail = cluster.kubectl("rollout", "history", name, "--revision=1").out
     assert detail.startswith(f"daemonset.apps/{agent.name} with revision #1\n")
-    assert "registry.k8s.io/pause:3.10" in detail
+    assert cluster.pause("3.10") in detail
     unknown = cluster.kubectl("rollout", "undo", name, "--to-revision=99", check=False)
     assert (unknown.code, "unable to find specified revision 99 in history" in unknown.err) == (1, True)
     undone = cluster.kubectl("rollout", "undo", name, "--to-revision=1")
@@ -144,7 +144,7 @@ def test_kubectl_rollout_history_and_undo(cluster: ScenarioCluster, daemonset: C
     agent.refresh()
 
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 2, 3))
-    assert agent.pod_on(nodes[0]).spec.containers[0].image == "registry.k8s.io/pause:3.10"
+    assert agent.pod_on(nodes[0]).spec.containers[0].image == cluster.pause("3.10")
     now = agent.get()["spec"]
     assert {key: value for key, value in now.items() if key != "template"} == {
         key: value for key, value in spec.items() if key != "template"
@@ -160,7 +160,7 @@ def test_undo_is_a_patch_of_the_user(cluster: ScenarioCluster, daemonset: Create
     nodes = cluster.nodes.join(1)
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
-    agent.set_image("registry.k8s.io/pause:3.9")
+    agent.set_image(cluster.pause("3.9"))
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.written(f"daemonsets/{agent.name}", "create"))
     generation = agent.generation
 
@@ -182,14 +182,14 @@ def test_undo_twice_toggles(cluster: ScenarioCluster, daemonset: Create, trace: 
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
     for tag in ("3.8", "3.9"):
-        agent.set_image(f"registry.k8s.io/pause:{tag}")
+        agent.set_image(cluster.pause(tag))
         trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
 
     for tag, numbers in (("3.8", (1, 3, 4)), ("3.9", (1, 4, 5))):
         cluster.kubectl("rollout", "undo", f"daemonset/{agent.name}")
         agent.refresh()
         trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, *numbers))
-        assert agent.pod_on(nodes[0]).spec.containers[0].image == f"registry.k8s.io/pause:{tag}"
+        assert agent.pod_on(nodes[0]).spec.containers[0].image == cluster.pause(tag)
     trace.expect_creations(agent, 5)
 
 
@@ -201,7 +201,7 @@ def test_undo_as_a_dry_run_changes_nothing(cluster: ScenarioCluster, daemonset: 
     nodes = cluster.nodes.join(1)
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
-    agent.set_image("registry.k8s.io/pause:3.9")
+    agent.set_image(cluster.pause("3.9"))
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 1, 2))
     before = agent.uids()
     generation = agent.generation

@@ -145,13 +145,13 @@ def test_orphans_of_another_template_and_generation_are_replaced(cluster: Scenar
     nodes = cluster.nodes.join(2)
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
-    agent.set_image("registry.k8s.io/pause:3.8")
+    agent.set_image(cluster.pause("3.8"))
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
     before = agent.uids()
 
     agent.delete(propagation="Orphan")
     trace.until(agent.gone())
-    successor = daemonset("agent.yaml", template=cluster.image("registry.k8s.io/pause:3.9"))
+    successor = daemonset("agent.yaml", template=cluster.image(cluster.pause("3.9")))
 
     trace.until(successor.rolled_out(), successor.exactly_on(*nodes))
     assert not set(successor.uids().values()) & set(before.values())
@@ -176,12 +176,12 @@ def test_orphans_of_another_template_and_the_same_generation_stay(cluster: Scena
 
     agent.delete(propagation="Orphan")
     trace.until(agent.gone())
-    successor = daemonset("agent.yaml", template=cluster.image("registry.k8s.io/pause:3.9"))
+    successor = daemonset("agent.yaml", template=cluster.image(cluster.pause("3.9")))
 
     trace.until(successor.exactly_on(*nodes), successor.status(updated_number_scheduled=2, number_available=2))
     assert "successfully rolled out" in cluster.kubectl("rollout", "status", f"daemonset/{successor.name}", "--timeout=20s").out
     trace.stays(successor.keeps(before), seconds=5)
-    assert {pod.spec.containers[0].image for pod in successor.pods()} == {"registry.k8s.io/pause:3.10"}
+    assert {pod.spec.containers[0].image for pod in successor.pods()} == {cluster.pause("3.10")}
     trace.expect_creations(successor, 0)
 
 
@@ -193,13 +193,13 @@ def test_ondelete_leaves_orphans_of_another_template(cluster: ScenarioCluster, d
     nodes = cluster.nodes.join(2)
     agent = daemonset("agent-ondelete.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
-    agent.set_image("registry.k8s.io/pause:3.8")
+    agent.set_image(cluster.pause("3.8"))
     trace.until(agent.status(updated_number_scheduled=0))
     before = agent.uids()
 
     agent.delete(propagation="Orphan")
     trace.until(agent.gone())
-    successor = daemonset("agent-ondelete.yaml", template=cluster.image("registry.k8s.io/pause:3.9"))
+    successor = daemonset("agent-ondelete.yaml", template=cluster.image(cluster.pause("3.9")))
     successor.patch_template({"metadata": {"annotations": {"generation": "two"}}})
 
     trace.until(successor.exactly_on(*nodes), successor.status(updated_number_scheduled=0, number_available=2))

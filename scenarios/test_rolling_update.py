@@ -19,7 +19,7 @@ def test_a_new_image_reaches_every_node(cluster: ScenarioCluster, daemonset: Cre
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=3))
     before = agent.uids()
 
-    cluster.kubectl("set", "image", f"daemonset/{agent.name}", "agent=registry.k8s.io/pause:3.9")
+    cluster.kubectl("set", "image", f"daemonset/{agent.name}", f"agent={cluster.pause('3.9')}")
     agent.refresh()
 
     done = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=60s")
@@ -27,7 +27,7 @@ def test_a_new_image_reaches_every_node(cluster: ScenarioCluster, daemonset: Cre
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 1, 2))
     assert not set(agent.uids().values()) & set(before.values())
     assert len({pod.hash for pod in agent.pods()}) == 1
-    assert {container.image for pod in agent.pods() for container in pod.spec.containers} == {"registry.k8s.io/pause:3.9"}
+    assert {container.image for pod in agent.pods() for container in pod.spec.containers} == {cluster.pause("3.9")}
     trace.expect_creations(agent, 6)
 
 
@@ -199,7 +199,7 @@ def test_only_the_template_restarts_pods(cluster: ScenarioCluster, daemonset: Cr
 
     agent.patch({"metadata": {"labels": {"team": "edge"}}}, why="label")
     assert agent.generation == generation
-    agent.set_image("registry.k8s.io/pause:3.10")
+    agent.set_image(cluster.pause("3.10"))
     assert agent.generation == generation
     agent.set_budget(max_unavailable=2)
     assert agent.generation == generation + 1

@@ -11,6 +11,8 @@ from conformance.errors import ApiError
 from conformance.kube.api import Api
 from conformance.kube.resources import path
 
+CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
+NOT_READY = "node.kubernetes.io/not-ready"
 _ATTEMPTS = 20
 
 
@@ -70,20 +72,36 @@ class ApiNode:
     def _act(self, verb: str, detail: Mapping[str, Any], patch: Mapping[str, Any]) -> None:
         # Told before it is done, so that the cause stands before its effects in the trace.
         self._cluster.journal(verb, f"nodes/{self.name}", detail)
+        self._write(patch)
+
+    def _write(self, patch: Mapping[str, Any]) -> None:
         self._cluster.api.patch(path("nodes", name=self.name), patch)
 
     def _taints(self, verb: str, detail: Mapping[str, Any], change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
         self._cluster.journal(verb, f"nodes/{self.name}", detail)
+        self._guarded(lambda node: {"spec": {"taints": change(node["spec"].get("taints", []))}})
+
+    def _guarded(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+        """Send the merge patch that `change` makes of the node, and make it anew when somebody else has written meanwhile."""
         where = path("nodes", name=self.name)
         for attempt in itertools.count(1):
             node = self._cluster.api.get(where)
-            taints = change(node["spec"].get("taints", []))
-            version = node["metadata"]["resourceVersion"]
+            patch = self._guarding(node, change(node))
             try:
-                self._cluster.api.patch(where, {"metadata": {"resourceVersion": version}, "spec": {"taints": taints}})
+                self._cluster.api.patch(where, patch)
             except ApiError as error:
                 # The node lifecycle controller writes taints too; the list is replaced as a whole, so take its new one.
                 if error.reason != "Conflict" or attempt == _ATTEMPTS:
                     raise
             else:
                 return
+
+    def _guarding(self, node: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+        meta = {**(patch.get("metadata") or {}), "resourceVersion": node["metadata"]["resourceVersion"]}
+        return {**patch, "metadata": meta}
+
+
+def settled(node: Mapping[str, Any]) -> bool:
+    """Whether a node is Ready and the node lifecycle controller has taken its not-ready taints away."""
+    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", ()))
+    return ready and not any(t["key"] == NOT_READY for t in node["spec"].get("taints", ()))

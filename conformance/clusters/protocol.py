@@ -26,6 +26,7 @@ class Capability(enum.StrEnum):
     COMPONENT_CONTROL = "component-control"  # stop, pause, kill control-plane components
     AUDIT_LOG = "audit-log"
     REAL_KUBELET = "real-kubelet"
+    OWN_NODES = "own-nodes"  # no nodes but the scenario's: a DaemonSet without a selector reaches those and no others
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,10 @@ class Nodes(Protocol):
         """Every node that joined and did not leave."""
         ...
 
+    def confine(self, daemonset: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The DaemonSet as it has to be so that it reaches no nodes but the scenario's; the same one where there are no others."""
+        ...
+
 
 class Component(Protocol):
     """One process (or static pod) of the control plane."""
@@ -148,7 +153,12 @@ Journal = Callable[[str, str, Mapping[str, Any]], None]
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a cluster without asking it again."""
+    """What is known of a cluster without asking it again.
+
+    `changeable` is how many nodes a scenario may change at once (None: all). `labels` say whose a namespace or DaemonSet is. `images` is
+    the registry, with a path if need be, that takes the place of those that images name. `plugin` tells that a program of the user's hands
+    out the credentials, which wants the user's environment. `farewell` is the command that removes what was kept.
+    """
 
     name: str
     provider: str
@@ -159,6 +169,11 @@ class Facts:
     lacking: Mapping[Capability, str] = field(default_factory=dict)
     audit_log: Path | None = None
     logs: Path | None = None
+    changeable: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    images: str = ""
+    plugin: bool = False
+    farewell: str = ""
 
 
 class Cluster(Protocol):

@@ -11,9 +11,9 @@ import yaml
 
 from conformance.clusters.protocol import Behaviour, Cluster, Component, Node, Nodes
 from conformance.errors import ApiError
-from conformance.handles.daemonset import Agent
+from conformance.handles.daemonset import NEXT_IMAGE, Agent
 from conformance.kube.kubectl import Kubectl, Result
-from conformance.kube.manifests import load, merge
+from conformance.kube.manifests import load, merge, relocated
 from conformance.kube.records import Pod
 from conformance.kube.resources import path
 from conformance.trace.conditions import When
@@ -32,7 +32,7 @@ class ScenarioCluster:
         self.facts = cluster.facts
         self._cluster = cluster
         self._recorder = recorder
-        self._kubectl = Kubectl(kubectl, cluster.facts.kubeconfig)
+        self._kubectl = Kubectl(kubectl, cluster.facts.kubeconfig, plugin=cluster.facts.plugin)
         self._manifests = manifests
 
     def manifest(self, name: str, *, spec: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -43,9 +43,36 @@ class ScenarioCluster:
         return body if spec is None else merge(body, {"spec": spec})
 
     def manifest_text(self, name: str) -> str:
-        """The text of a file below manifests/, for kubectl; a namespace it names is replaced by the scenario's."""
+        """The text of a file below manifests/, for kubectl; a namespace it names is replaced by the scenario's.
+
+        Where the cluster wants a DaemonSet otherwise than it stands there (`adapted`), the text is that of the adapted one.
+        """
         text = (self._manifests / name).read_text(encoding="utf-8")
-        return re.sub(r"(?m)^( *namespace:) .*$", rf"\1 {self.namespace}", text)
+        text = re.sub(r"(?m)^( *namespace:) .*$", rf"\1 {self.namespace}", text)
+        try:
+            body = yaml.safe_load(text)
+        except yaml.YAMLError:  # wrong on purpose
+            return text
+        adapted = self.adapted(body) if isinstance(body, dict) else body
+        return text if adapted == body else yaml.safe_dump(adapted)
+
+    def adapted(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A DaemonSet as it is made here: with the owner's labels, images that can be had, and for the scenario's nodes only."""
+        spec = manifest.get("spec")
+        template = spec.get("template") if isinstance(spec, dict) else None
+        pod = template.get("spec") if isinstance(template, dict) else None
+        if manifest.get("kind") != "DaemonSet" or not isinstance(pod, dict) or not pod.get("containers"):
+            return manifest
+        if labels := self.facts.labels:
+            manifest = merge(manifest, {"metadata": {"labels": dict(labels)}})
+        if self.facts.images:
+            containers = [{**container, "image": relocated(container["image"], self.facts.images)} for container in pod["containers"]]
+            manifest = merge(manifest, {"spec": {"template": {"spec": {"containers": containers}}}})
+        return self.nodes.confine(manifest)
+
+    def pause(self, tag: str) -> str:
+        """The pause image of this tag, which needs no network on any cluster."""
+        return relocated(f"registry.k8s.io/pause:{tag}", self.facts.images)
 
     def dry_run(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """What the API server would store of a DaemonSet; an ApiError says why it refuses it."""
@@ -63,12 +90,15 @@ class ScenarioCluster:
         """Create a DaemonSet as given; an ApiError says why the API server refuses it."""
         meta = manifest["metadata"]
         self._recorder.action("create", f"daemonsets/{meta.get('name', '')}", {"namespace": meta["namespace"]})
-        created = self.api.create(path("daemonsets", meta["namespace"]), manifest)
-        return Agent(self.api, self._recorder, created)
+        created = self.api.create(path("daemonsets", meta["namespace"]), self.adapted(manifest))
+        return self._agent(created)
 
     def find(self, name: str) -> Agent:
         """The handle of a DaemonSet that kubectl made."""
-        return Agent(self.api, self._recorder, self.api.get(path("daemonsets", self.namespace, name)))
+        return self._agent(self.api.get(path("daemonsets", self.namespace, name)))
+
+    def _agent(self, body: Mapping[str, Any]) -> Agent:
+        return Agent(self.api, self._recorder, body, next_image=relocated(NEXT_IMAGE, self.facts.images))
 
     def kubectl(self, *args: str, stdin: str = "", check: bool = True) -> Result:
         """Run the real kubectl in the scenario's namespace; with check, an AssertionError shows what it printed if it fails."""
@@ -115,6 +145,7 @@ class ScenarioCluster:
     def bare_pod(self, name: str, node: Node, *, labels: Mapping[str, str]) -> dict[str, Any]:
         """A pod nobody owns, put on a node by hand (spec.nodeName: the scheduler is not asked)."""
         container = load(self._manifests / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+        container = {**container, "image": relocated(container["image"], self.facts.images)}
         spec = {"nodeName": node.name, "containers": [container], "terminationGracePeriodSeconds": 1}
         return {
             "apiVersion": "v1",

@@ -23,9 +23,10 @@ NEXT_IMAGE = "registry.k8s.io/pause:3.9"
 class Agent:
     """One DaemonSet (one UID) and what a scenario does to it."""
 
-    def __init__(self, api: Api, recorder: Recorder, created: Mapping[str, Any]) -> None:
+    def __init__(self, api: Api, recorder: Recorder, created: Mapping[str, Any], *, next_image: str = NEXT_IMAGE) -> None:
         self._api = api
         self._recorder = recorder
+        self._next_image = next_image
         meta = created["metadata"]
         self.name: str = meta["name"]
         self.namespace: str = meta["namespace"]
@@ -59,8 +60,9 @@ class Agent:
             patch = {**patch, "spec": {**patch["spec"], "containers": merged["spec"]["containers"]}}
         self.patch({"spec": {"template": patch}}, why=why)
 
-    def set_image(self, image: str = NEXT_IMAGE, *, also: Mapping[str, Any] | None = None) -> None:
+    def set_image(self, image: str = "", *, also: Mapping[str, Any] | None = None) -> None:
         """Give every container another image, as `kubectl set image` does; `also` is merged into the template in the same write."""
+        image = image or self._next_image
         template: dict[str, Any] = dict(also or {})
         changes = template.get("spec", {}).get("containers")
         merged = merge_template(self.get()["spec"]["template"], {"spec": {"containers": changes}} if changes else {})

@@ -56,8 +56,8 @@ class Api:
         self.patience = patience
 
     @classmethod
-    def connect(cls, kubeconfig: Path, context: str | None = None, *, patience: float = 15.0) -> Api:
-        """Connect as this kubeconfig says. The file is only read; no other kubeconfig is looked at."""
+    def connect(cls, kubeconfig: Path, context: str | None = None, *, patience: float = 15.0, source: str = "") -> Api:
+        """Connect as this kubeconfig says. The file is only read; no other kubeconfig is looked at. `source` is its name in messages."""
         from kubernetes import client, config  # noqa: PLC0415 - costs half a second, and many commands need no cluster
 
         if not Path(kubeconfig).is_file():
@@ -71,7 +71,7 @@ class Api:
         except config.ConfigException as error:
             where = f"context {context!r} of " if context else ""
             raise UsageError(f"{where}{kubeconfig} cannot be used: {error}; check it with `kubectl config view`") from error
-        return cls(api_client, source=str(kubeconfig), patience=patience)
+        return cls(api_client, source=source or str(kubeconfig), patience=patience)
 
     @property
     def server(self) -> str:

@@ -42,12 +42,13 @@ class KubectlError(ConformanceError):
 
 
 class Kubectl:
-    """kubectl against one cluster."""
+    """kubectl against one cluster. With `plugin` it keeps the user's environment: a program that hands out credentials wants it."""
 
-    def __init__(self, binary: Path, kubeconfig: Path, *, context: str | None = None) -> None:
+    def __init__(self, binary: Path, kubeconfig: Path, *, context: str | None = None, plugin: bool = False) -> None:
         self.binary = Path(binary)
         self.kubeconfig = Path(kubeconfig)
         self.context = context
+        self.plugin = plugin
         self._home = tempfile.mkdtemp(prefix="conformance-kubectl-")
         self._finalizer = weakref.finalize(self, shutil.rmtree, self._home, ignore_errors=True)
 
@@ -80,11 +81,8 @@ class Kubectl:
         self._finalizer()
 
     def _environment(self) -> dict[str, str]:
+        own = {"KUBECONFIG": str(self.kubeconfig), "KUBERC": "off", "KUBECACHEDIR": self._home, "LC_ALL": "C.UTF-8"}
+        if self.plugin:
+            return {**os.environ, **own}
         # PATH stays: credential plugins named in a kubeconfig are looked up there.
-        return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": self._home,
-            "KUBECONFIG": str(self.kubeconfig),
-            "KUBERC": "off",
-            "LC_ALL": "C.UTF-8",
-        }
+        return {"PATH": os.environ.get("PATH", os.defpath), "HOME": self._home, **own}

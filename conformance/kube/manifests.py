@@ -43,6 +43,15 @@ def merge(obj: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def relocated(image: str, registry: str) -> str:
+    """The image's name with this registry (and path) in the place of its own, or of Docker Hub; `registry.invalid` stays what it is."""
+    first, slash, rest = image.partition("/")
+    if not registry or first.endswith(".invalid") or image.startswith(f"{registry.rstrip('/')}/"):
+        return image
+    named = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    return f"{registry.rstrip('/')}/{rest if named else image}"
+
+
 def merge_template(template: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """A pod template after a JSON merge patch in which containers without an image change those of the same name.
 

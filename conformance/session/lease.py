@@ -28,6 +28,7 @@ class Lease:
         self._say = say
         self._cluster: Leasable | None = None
         self.last: Leasable | None = None
+        self.kept = False
 
     def take(self) -> Leasable:
         """The running cluster; a new one if there is none, or if a component of the last one has ended."""
@@ -52,11 +53,12 @@ class Lease:
         if self._cluster is not None:
             facts = self._cluster.facts
             self._cluster.detach()
+            self.kept = True
             self._cluster = None
             self._say(
                 f"The cluster is still running, as the scenario left it:\n"
                 f"  kubectl --kubeconfig {facts.kubeconfig} get pods --all-namespaces\n"
-                f"  conformance down {facts.name}"
+                f"  {facts.farewell or f'conformance down {facts.name}'}"
             )
 
     def throw_away(self, *, keep_logs: bool) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import conformance
+from conformance.clusters import waiting
 from conformance.clusters.protocol import Cluster
 from conformance.errors import ApiError, ConformanceError
 from conformance.guarantees.judge import Judge, Tally, judge_trace
@@ -19,6 +20,9 @@ from conformance.kube.resources import path
 from conformance.session.settings import Settings
 from conformance.trace.entries import Header
 from conformance.trace.recorder import Recorder, Recording
+
+#: Agents use the host's network and paths, as the documents' manifests do; a cluster's Pod Security default might refuse that.
+NAMESPACE_LABELS = {"app.kubernetes.io/managed-by": "daemonset-conformance", "pod-security.kubernetes.io/enforce": "privileged"}
 
 
 class PromiseBroken(ConformanceError, AssertionError):
@@ -68,15 +72,16 @@ class ScenarioRun:
     def begin(self) -> ScenarioCluster:
         """Make the namespace, start recording, hand out the cluster."""
         api = self.host.api
-        api.create(
-            path("namespaces"), {"metadata": {"name": self.namespace, "labels": {"app.kubernetes.io/managed-by": "daemonset-conformance"}}}
-        )
+        api.create(path("namespaces"), {"metadata": {"name": self.namespace, "labels": {**NAMESPACE_LABELS, **self.host.facts.labels}}})
         self._stack.callback(self._remove_namespace)
         self.recorder.start()
         self._stack.callback(self.finish)
         self.host.journal = self._journal
         nodes = self._stack.enter_context(self.host.nodes())
         self._stack.callback(self._remove_workloads)
+        # Pods are refused until the namespace has it.
+        account = path("serviceaccounts", self.namespace)
+        waiting.until(api, account, lambda found: "default" in found, within=30, what="The ServiceAccount default", check=self.host.check)
         return ScenarioCluster(self.host, nodes, self.namespace, self.recorder, self._kubectl, self._manifests)
 
     def finish(self) -> list[Tally]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,10 +14,14 @@ from conformance.components.versions import DEFAULT, Minor, resolve
 from conformance.errors import UsageError
 
 Keep = Literal["never", "on-failure", "always"]
-CLUSTERS = ("embedded", "kind")
+CLUSTERS = ("embedded", "kind", "existing")
 #: pytest-kind's own options, which mean here what they mean there.
 KIND_OPTIONS = ("cluster_name", "keep_cluster", "kubeconfig", "kind_image", "kind_bin", "kind_kubectl_bin")
+EXISTING_OPTIONS = ("context", "allow_disruption", "on_node", "image_prefix", "kubernetes")
 _PYTEST_KIND_NAME = "pytest-kind"
+
+
+_REGISTRY = re.compile(r"[a-zA-Z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)*/?")
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,17 @@ class KindSettings:
 
 
 @dataclass(frozen=True)
+class ExistingSettings:
+    """The options of `--cluster existing`; `asked` is the Kubernetes version that was asked for, which the server has to have."""
+
+    context: str = ""
+    disruption: bool = False
+    nodes: tuple[str, ...] = ()
+    images: str = ""
+    asked: str = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """The options of a run. `time_scale` multiplies every limit of a wait."""
 
@@ -41,6 +57,7 @@ class Settings:
     keep: Keep
     time_scale: float
     kind: KindSettings = KindSettings()
+    existing: ExistingSettings = ExistingSettings()
 
 
 def with_kind(settings: Settings, given: Mapping[str, Any]) -> Settings:
@@ -63,6 +80,25 @@ def with_kind(settings: Settings, given: Mapping[str, Any]) -> Settings:
         kubectl=paths["kind_kubectl_bin"],
     )
     return replace(settings, kind=kind, keep="always" if given.get("keep_cluster") else settings.keep)
+
+
+def with_existing(settings: Settings, given: Mapping[str, Any]) -> Settings:
+    """The settings with the options of an existing cluster; UsageError where they fit no other kind of cluster, or say nothing."""
+    existing = ExistingSettings(
+        given["context"], given["allow_disruption"], tuple(given["on_node"]), given["image_prefix"], given["kubernetes"] or ""
+    )
+    if settings.cluster != "existing":
+        wrong = [f"--{name.replace('_', '-')}" for name in EXISTING_OPTIONS[:-1] if given[name]]
+        if wrong:
+            raise UsageError(f"{', '.join(wrong)}: only `--cluster existing` knows what to do with that; add it, or leave the option out.")
+        return settings
+    if others := [name for name in settings.overrides if name != "kubectl"]:
+        raise UsageError(
+            f"--component {others[0]}: an existing cluster runs its own; only kubectl can be replaced here. Use embedded or kind."
+        )
+    if existing.images and not _REGISTRY.fullmatch(existing.images):
+        raise UsageError(f"--image-prefix {existing.images}: give a registry and, if need be, a path, such as registry.example.org/mirror.")
+    return replace(settings, existing=existing)
 
 
 def parse(cluster: str, kubernetes: str | None, components: list[str], report: str, keep: str, time_scale: str) -> Settings:

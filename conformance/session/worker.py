@@ -22,7 +22,7 @@ from conformance.components import build
 from conformance.components.overrides import describe
 from conformance.report import folder, terminal, write
 from conformance.report.results import Run, ScenarioResult
-from conformance.session import kind, ordering
+from conformance.session import existing, kind, ordering
 from conformance.session.lease import Leasable, Lease
 from conformance.session.settings import Settings, runs_folder
 
@@ -41,8 +41,9 @@ class Worker:
         self.settings = settings
         self.is_worker = hasattr(config, "workerinput")
         self.manifests = config.rootpath / "manifests"
-        self.lease = Lease(self._open, say=self._say)
+        self.lease = Lease(self._open, say=self.say)
         self.summary: list[str] = []
+        self.existing: existing.Existing | None = None
         self._usage = ""
         self._binaries: dict[str, Path] | None = None
         self._started = time.time()
@@ -66,6 +67,8 @@ class Worker:
         """The components, built if need be."""
         if self._binaries is None and self.settings.cluster == "kind":
             self._binaries = kind.binaries(self.settings)
+        if self._binaries is None and self.settings.cluster == "existing":
+            self._binaries = build.ensure(("kubectl",), minor=self.settings.minor.minor, overrides=self.settings.overrides)
         if self._binaries is None:
             self._binaries = build.ensure(COMPONENTS, minor=self.settings.minor.minor, overrides=self.settings.overrides)
         return self._binaries
@@ -81,6 +84,9 @@ class Worker:
 
     def prepare(self) -> None:
         """Sweep what dead runs left and build the components: once, in the controller."""
+        if self.settings.cluster == "existing" and self.wants_scenarios:
+            self.existing = existing.join(self) if self.is_worker else existing.begin(self)
+            self.settings = self.existing.settings
         if self.is_worker or not self.wants_scenarios:
             return
         sweep(runs_folder())
@@ -89,6 +95,11 @@ class Worker:
             _ = self.binaries
             if self.settings.cluster == "kind":
                 kind.provider(self).prepare()
+
+    def tell_worker(self, told: dict[str, Any]) -> None:
+        """In the controller: hand a pytest-xdist worker what it needs to know."""
+        if self.existing is not None:
+            told[existing.TOLD] = self.existing.told()
 
     def tell_controller(self, message: str) -> None:
         """In a pytest-xdist worker: hand wrong usage to the controller."""
@@ -101,6 +112,8 @@ class Worker:
     def finish(self, exitstatus: int | pytest.ExitCode, now: float) -> int | pytest.ExitCode:
         """End the cluster; in the controller write the report. Returns the exit status: a run in which no scenario could run has failed."""
         if self._usage:
+            if self.existing is not None:
+                self.existing.end()
             self.summary = [f"ERROR: {self._usage}"]
             return pytest.ExitCode.USAGE_ERROR
         failed = exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -108,13 +121,20 @@ class Worker:
             self.lease.keep()
         else:
             self.lease.throw_away(keep_logs=failed)
+        if self.existing is not None:
+            self.existing.end(keep=self.lease.kept)
         if self.wants_scenarios:
             self._save_run(now)
         results = folder.results(self.settings.report) if self.wants_scenarios and not self.is_worker else []
         if not results:
             return exitstatus
         page = write.write_report(self.settings.report)
-        self.summary = [*terminal.lines(folder.run(self.settings.report), results), *self._delays(results), f"report: {page}"]
+        self.summary = [
+            *terminal.lines(folder.run(self.settings.report), results),
+            *self._delays(results),
+            *self._notes(),
+            f"report: {page}",
+        ]
         if exitstatus == pytest.ExitCode.OK and all(result.outcome == "left-out" for result in results):
             self.summary.append("No scenario could run on this cluster: that is a failure, not a success.")
             return pytest.ExitCode.TESTS_FAILED
@@ -123,6 +143,8 @@ class Worker:
     def _open(self) -> Leasable:
         if self.settings.cluster == "kind":
             return kind.provider(self).open()
+        if self.existing is not None:
+            return self.existing.provider.open()
         return EmbeddedProvider(
             self.settings.minor.minor, runs_folder(), binaries=self.binaries, keep=self.settings.report.absolute() / "logs"
         ).open()
@@ -152,5 +174,10 @@ class Worker:
         median, last = (round(1000 * delays[int(len(delays) * share)]) for share in (0.5, 0.99))
         return [f"judged {len(delays)} entries; delay from arrival to judgement: median {median} ms, 99th percentile {last} ms"]
 
-    def _say(self, text: str) -> None:
+    def _notes(self) -> list[str]:
+        note = self.existing.reached.note if self.existing is not None else ""
+        return [f"note: {note}"] if note else []
+
+    def say(self, text: str) -> None:
+        """Show a line at once, beside pytest's own output."""
         sys.stderr.write(f"\n{text}\n")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.clusters import waiting
 from conformance.clusters.embedded import behaviours
 from conformance.clusters.embedded.components import KUBELET_LABEL, KUBELET_VALUE
+from conformance.clusters.nodes import CONTROL_PLANE, ApiNode, settled
 from conformance.clusters.protocol import Node
 from conformance.errors import ApiError, UsageError
 from conformance.faults import kubelet
@@ -22,8 +22,6 @@ from conformance.kube.resources import path
 if TYPE_CHECKING:
     from conformance.clusters.embedded.cluster import EmbeddedCluster
 
-CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
-NOT_READY = "node.kubernetes.io/not-ready"
 #: Roomy enough for every DaemonSet of a scenario; a scenario about resources says what it wants instead.
 ALLOCATABLE = {"cpu": "32", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "110"}
 #: Seconds for nodes to become Ready; a second is usual for a hundred of them.
@@ -32,45 +30,13 @@ _PARALLEL = 8
 _ATTEMPTS = 20
 
 
-class EmbeddedNode:
+class EmbeddedNode(ApiNode):
     """A node of the embedded cluster."""
 
     def __init__(self, cluster: EmbeddedCluster, name: str) -> None:
-        self._cluster = cluster
+        super().__init__(cluster, name)
+        self._host = cluster
         self._told: frozenset[str] = frozenset()
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"node {self.name}"
-
-    def label(self, **labels: str) -> None:
-        """Set labels."""
-        self._act("label", {"labels": labels}, {"metadata": {"labels": labels}})
-
-    def unlabel(self, *keys: str) -> None:
-        """Remove labels."""
-        self._act("unlabel", {"keys": list(keys)}, {"metadata": {"labels": dict.fromkeys(keys)}})
-
-    def taint(self, key: str, effect: str, value: str = "") -> None:
-        """Add a taint, or change its value."""
-        new = {"key": key, "effect": effect, **({"value": value} if value else {})}
-        self._taints("taint", new, lambda taints: [*(t for t in taints if (t["key"], t["effect"]) != (key, effect)), new])
-
-    def untaint(self, key: str, effect: str = "") -> None:
-        """Remove the taints of that key (and that effect, if one is given)."""
-        self._taints(
-            "untaint",
-            {"key": key, "effect": effect},
-            lambda taints: [t for t in taints if t["key"] != key or (effect and t["effect"] != effect)],
-        )
-
-    def cordon(self) -> None:
-        """Make it unschedulable."""
-        self._act("cordon", {}, {"spec": {"unschedulable": True}})
-
-    def uncordon(self) -> None:
-        """Make it schedulable again."""
-        self._act("uncordon", {}, {"spec": {"unschedulable": None}})
 
     def set_ready(self, ready: bool) -> None:
         """Let its kubelet report Ready=True or Ready=False (heartbeats go on)."""
@@ -90,36 +56,15 @@ class EmbeddedNode:
         wanted = behaviours.stages_of(
             self.name, ready_after=ready_after, never_ready=never_ready, terminate_after=terminate_after, fail=fail
         )
-        self._cluster.journal("behave", f"nodes/{self.name}", {key: value for key, value in asked.items() if value})
-        self._told = behaviours.tell(self._cluster, self.name, wanted, self._told)
+        self._host.journal("behave", f"nodes/{self.name}", {key: value for key, value in asked.items() if value})
+        self._told = behaviours.tell(self._host, self.name, wanted, self._told)
 
     def leave(self) -> None:
         """Delete the Node object; one that comes back by its name behaves like any other."""
-        self._cluster.journal("leave", f"nodes/{self.name}", {})
-        self._cluster.api.delete(path("nodes", name=self.name))
-        behaviours.forget(self._cluster.api, self._told)
+        self._host.journal("leave", f"nodes/{self.name}", {})
+        self._host.api.delete(path("nodes", name=self.name))
+        behaviours.forget(self._host.api, self._told)
         self._told = frozenset()
-
-    def _act(self, verb: str, detail: Mapping[str, Any], patch: Mapping[str, Any]) -> None:
-        # Told before it is done, so that the cause stands before its effects in the trace.
-        self._cluster.journal(verb, f"nodes/{self.name}", detail)
-        self._cluster.api.patch(path("nodes", name=self.name), patch)
-
-    def _taints(self, verb: str, detail: Mapping[str, Any], change: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
-        self._cluster.journal(verb, f"nodes/{self.name}", detail)
-        where = path("nodes", name=self.name)
-        for attempt in itertools.count(1):
-            node = self._cluster.api.get(where)
-            taints = change(node["spec"].get("taints", []))
-            version = node["metadata"]["resourceVersion"]
-            try:
-                self._cluster.api.patch(where, {"metadata": {"resourceVersion": version}, "spec": {"taints": taints}})
-            except ApiError as error:
-                # The node lifecycle controller writes taints too; the list is replaced as a whole, so take its new one.
-                if error.reason != "Conflict" or attempt == _ATTEMPTS:
-                    raise
-            else:
-                return
 
 
 class EmbeddedNodes:
@@ -165,7 +110,7 @@ class EmbeddedNodes:
             waiting.until(
                 self._cluster.api,
                 path("nodes"),
-                lambda objects: wanted <= objects.keys() and all(_settled(objects[n]) for n in wanted),
+                lambda objects: wanted <= objects.keys() and all(settled(objects[n]) for n in wanted),
                 within=READY_LIMIT,
                 what=f"Readiness of {', '.join(names[:3])}{' …' if count > 3 else ''}",
                 check=self._cluster.check,
@@ -176,6 +121,10 @@ class EmbeddedNodes:
         """Every node that joined and did not leave."""
         there = {item["metadata"]["name"] for item in self._cluster.api.list(path("nodes"))["items"]}
         return [node for name, node in self._joined.items() if name in there]
+
+    def confine(self, daemonset: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As it is: scenarios have the nodes to themselves."""
+        return daemonset
 
     def clear(self) -> None:
         """Take away all nodes of the cluster, how they behave, and all pods, whatever holds them."""
@@ -213,11 +162,6 @@ def _force(api: Api, resource: str, item: Mapping[str, Any]) -> None:
     except ApiError as error:
         if error.code not in (404, 409):  # gone already, or another one of that name
             raise
-
-
-def _settled(node: Mapping[str, Any]) -> bool:
-    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", ()))
-    return ready and not any(t["key"] == NOT_READY for t in node["spec"].get("taints", ()))
 
 
 def _node(

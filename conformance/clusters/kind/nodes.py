@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from conformance.clusters import waiting
 from conformance.clusters.kind.machines import Machine, each, kubelet_arguments, may_set, reserved
-from conformance.clusters.nodes import ApiNode
+from conformance.clusters.nodes import CONTROL_PLANE, ApiNode, settled
 from conformance.clusters.protocol import Node
 from conformance.errors import ApiError, UsageError
 from conformance.kube.records import Taint
@@ -19,8 +19,6 @@ from conformance.kube.resources import path
 if TYPE_CHECKING:
     from conformance.clusters.kind.cluster import KindCluster
 
-CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
-NOT_READY = "node.kubernetes.io/not-ready"
 #: Seconds for a kubelet to register and to become Ready; five are usual.
 READY_LIMIT = 120.0
 GONE_LIMIT = 60.0
@@ -131,6 +129,10 @@ class KindNodes:
         there = {item["metadata"]["name"] for item in self._cluster.api.list(path("nodes"))["items"]}
         return [node for name, node in self._joined.items() if name in there]
 
+    def confine(self, daemonset: Mapping[str, Any]) -> Mapping[str, Any]:
+        """As it is: scenarios have the nodes to themselves."""
+        return daemonset
+
     def clear(self) -> None:
         """Take them all away: kubelets and what they run first, then Node objects and the pods that were there."""
         if not self._joined:
@@ -158,12 +160,6 @@ class KindNodes:
                     if meta.get("finalizers"):
                         api.patch(where, {"metadata": {"finalizers": None}})
                     api.delete(where, {"gracePeriodSeconds": 0})
-
-
-def settled(node: Mapping[str, Any]) -> bool:
-    """Whether a node is Ready and the node lifecycle controller has taken its not-ready taints away."""
-    ready = any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", ()))
-    return ready and not any(t["key"] == NOT_READY for t in node["spec"].get("taints", ()))
 
 
 def _static(pod: Mapping[str, Any]) -> bool:

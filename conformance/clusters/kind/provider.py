@@ -14,7 +14,7 @@ from conformance.clusters.kind import configuration, owners
 from conformance.clusters.kind.cluster import CAPABILITIES, LACKING, KindCluster
 from conformance.clusters.kind.driver import Driver
 from conformance.clusters.kind.machines import Machine, Yard, each, node_names
-from conformance.clusters.kind.nodes import settled
+from conformance.clusters.nodes import settled
 from conformance.clusters.protocol import Capability, Facts
 from conformance.components import build, images
 from conformance.components.engine import usable

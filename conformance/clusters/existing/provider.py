@@ -1,0 +1,160 @@
+"""Using a cluster that is there: reach it, look what it is, take the Lease, and leave no trace at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from conformance.clusters.existing import owning, probing
+from conformance.clusters.existing.cluster import ExistingCluster
+from conformance.clusters.existing.kubeconfig import Target
+from conformance.clusters.existing.lease import RunLease
+from conformance.clusters.protocol import Capability, Facts
+from conformance.components.versions import MINORS, Minor
+from conformance.errors import UsageError
+from conformance.kube.api import Api
+
+#: Seconds in which a server that does not answer is asked again: the first question decides whether there is a cluster at all.
+PATIENCE = 3.0
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A cluster that answers and knows us. `minor` is the one whose kubectl fits; `note` says if that is not the server's own."""
+
+    target: Target
+    kubeconfig: Path
+    user: str
+    kubernetes: str
+    minor: Minor
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the user allows: nodes may be changed; nodes to keep to; where images come from."""
+
+    disruption: bool = False
+    only: Sequence[str] = ()
+    images: str = ""
+
+
+def reach(target: Target, kubeconfig: Path) -> Reached:
+    """Ask the server for its version and who we are; UsageError names what is in the way and the fix."""
+    with probing.understood(target), contextlib.closing(connect(target, kubeconfig, patience=PATIENCE)) as api:
+        user = probing.user(api)
+        version = api.version()
+        minor, note = nearest(version)
+        return Reached(target, kubeconfig, user, version, minor, note)
+
+
+def connect(target: Target, kubeconfig: Path, *, patience: float = 15.0) -> Api:
+    """The API with the private copy of the kubeconfig; messages name the user's own."""
+    return Api.connect(kubeconfig, patience=patience, source=f"{target.source} --context {target.context}")
+
+
+def nearest(version: str) -> tuple[Minor, str]:
+    """The pinned minor of a server's version, or the nearest one and a note."""
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    if found is None:
+        raise UsageError(f"The API server says that its version is {version!r}, which is not a version of Kubernetes.")
+    minor = f"{found[1]}.{found[2]}"
+    if minor in MINORS:
+        return MINORS[minor], ""
+    closest = min(MINORS, key=lambda known: (abs(int(known.split(".")[1]) - int(found[2])), known))
+    return MINORS[closest], (
+        f"Kubernetes {version} is not among the versions that this suite knows ({', '.join(MINORS)}): kubectl and expectations are those "
+        f"of {closest}, so what differs between the two looks like a deviation."
+    )
+
+
+class Session:
+    """One run on one cluster, held by the process that controls it: its Lease and its end."""
+
+    def __init__(self, reached: Reached, terms: Terms) -> None:
+        self.run = secrets.token_hex(4)
+        self.reached = reached
+        self._api = connect(reached.target, reached.kubeconfig)
+        self._lease = RunLease(self._api, self.run)
+        self._terms = terms
+        self._held = False
+
+    def begin(self) -> list[str]:
+        """Check the permissions, take the Lease, and remove what dead runs left; says what was removed. UsageError names cause and fix."""
+        target = self.reached.target
+        with probing.understood(target):
+            if lacking := probing.missing(self._api, "daemonset-conformance"):
+                raise probing.refusal(target, self.reached.user, lacking)
+            if self._terms.only:
+                probing.yard(self._api, only=self._terms.only)
+            self._lease.acquire()
+            self._held = True
+            return owning.sweep(self._api)
+
+    def check(self) -> None:
+        """Raise ClusterError if the Lease is lost."""
+        self._lease.check()
+
+    def end(self, *, keep: bool = False) -> None:
+        """Remove all that the run made, and give up the Lease; with `keep` only the latter. Calling it again changes nothing."""
+        if not self._held:
+            self._api.close()
+            return
+        self._held = False
+        try:
+            if not keep:
+                owning.sweep(self._api, of=self.run)
+        finally:
+            self._lease.release()
+            owning.give_up_home(self._api)
+            self._api.close()
+
+
+@dataclass
+class ExistingProvider:
+    """Connects one process of a run with the cluster. Where nodes may be changed, processes divide them: this is `index` of `count`."""
+
+    reached: Reached
+    run: str
+    terms: Terms
+    index: int = 0
+    count: int = 1
+    alive: Callable[[], None] = lambda: None
+    name: str = field(default="existing", init=False)
+
+    def open(self) -> ExistingCluster:
+        """Look what can be done there, and connect."""
+        target = self.reached.target
+        api = connect(target, self.reached.kubeconfig)
+        with probing.understood(target):
+            nodes = probing.yard(api, only=self.terms.only)
+            refused = probing.missing(api, "daemonset-conformance-disruption") if self.terms.disruption else []
+        nodes = self._share(nodes)
+        offered, lacking = probing.capabilities(nodes, disruption=self.terms.disruption, refused=refused)
+        facts = Facts(
+            name=target.context,
+            provider=self.name,
+            kubernetes=self.reached.kubernetes,
+            kubeconfig=self.reached.kubeconfig,
+            capabilities=offered,
+            max_nodes=len(nodes.names),
+            lacking=lacking,
+            changeable=nodes.changeable if Capability.CHANGE_NODE in offered else 0,
+            labels=owning.labels(self.run),
+            images=self.terms.images,
+            plugin=target.plugin,
+            farewell=f"conformance clean --cluster existing --context {target.context}",
+        )
+        return ExistingCluster(api, facts, nodes, self.alive)
+
+    def _share(self, nodes: probing.Yard) -> probing.Yard:
+        if not self.terms.disruption:
+            turn = self.index % len(nodes.names) if nodes.names else 0
+            return probing.Yard((*nodes.names[turn:], *nodes.names[:turn]), nodes.changeable, nodes.real, nodes.unfit)
+        free, busy = nodes.names[: nodes.changeable], nodes.names[nodes.changeable :]
+        mine = free[self.index :: self.count]
+        return probing.Yard((*mine, *busy[self.index :: self.count]), len(mine), nodes.real, nodes.unfit)
