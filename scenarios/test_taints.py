@@ -170,7 +170,7 @@ EVIDENCE = {
 
 @scenario("T06")
 @claim("001-15", "D1-45", "D5-10")
-@needs(Capability.JOIN_NODE, Capability.CHANGE_NODE, nodes=3)
+@needs(Capability.CHANGE_NODE, nodes=3)
 @pytest.mark.parametrize("tolerations", [pytest.param(name, marks=pytest.mark.claim(*evidence)) for name, evidence in EVIDENCE.items()])
 def test_control_plane_nodes_need_the_toleration(cluster: ScenarioCluster, daemonset: Create, trace: Trace, tolerations: str) -> None:
     """A control-plane node is left out, silently and uncounted, unless its own taint is tolerated."""
@@ -188,7 +188,7 @@ def test_control_plane_nodes_need_the_toleration(cluster: ScenarioCluster, daemo
 
 
 @scenario("T06")
-@needs(Capability.JOIN_NODE, nodes=3)
+@needs(Capability.CHANGE_NODE, nodes=3)
 @pytest.mark.parametrize("document", documents("T06"))
 def test_documented_manifests_reach_the_nodes_they_tolerate(cluster: ScenarioCluster, trace: Trace, document: Document) -> None:
     """Each manifest that the documents show runs on the control-plane nodes whose taint it tolerates, and on no others."""

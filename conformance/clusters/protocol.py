@@ -26,7 +26,6 @@ class Capability(enum.StrEnum):
     COMPONENT_CONTROL = "component-control"  # stop, pause, kill control-plane components
     AUDIT_LOG = "audit-log"
     REAL_KUBELET = "real-kubelet"
-    OWN_NODES = "own-nodes"  # no nodes but the scenario's: a DaemonSet without a selector reaches those and no others
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ class Watch:
         self.namespace = namespace
         self.failure: ConformanceError | None = None
         self._api = api
-        self._path = path(resource, namespace)
+        self.path = path(resource, namespace)
         self._receiver = emit
         self._skip_noops = skip_noops
         self._known: dict[Key, _Known] = {}
@@ -218,7 +218,7 @@ class Watch:
     @contextlib.contextmanager
     def _open(self, read_timeout: float, **query: str) -> Iterator[BaseHTTPResponse]:
         """A response that stop() can reach."""
-        response = self._api.stream(self._path, read_timeout=read_timeout, **query)
+        response = self._api.stream(self.path, read_timeout=read_timeout, **query)
         try:
             with self._lock:
                 self._response = response

@@ -63,6 +63,7 @@ class ScenarioRun:
             namespaces=(self.namespace,),
             on_entry=self.judge.see,
             alive=cluster.check,
+            settle=facts.audit_log is None,
         )
         self.trace = Trace(self.recorder, settings.time_scale)
         self._stack = contextlib.ExitStack()

@@ -175,8 +175,11 @@ class Worker:
         return [f"judged {len(delays)} entries; delay from arrival to judgement: median {median} ms, 99th percentile {last} ms"]
 
     def _notes(self) -> list[str]:
-        note = self.existing.reached.note if self.existing is not None else ""
-        return [f"note: {note}"] if note else []
+        """What a reader of the result has to know of a cluster that is not the suite's own."""
+        if self.existing is None:
+            return []
+        confined = "every DaemonSet was confined to the nodes its scenario had borrowed, by a required node affinity"
+        return [f"note: {note}" for note in (confined, self.existing.reached.note) if note]
 
     def say(self, text: str) -> None:
         """Show a line at once, beside pytest's own output."""

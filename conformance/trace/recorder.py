@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from conformance.errors import WaitExpired
+from conformance.errors import ConformanceError, WaitExpired
 from conformance.kube.api import Api
 from conformance.kube.watch import Change, Watch
 from conformance.trace import waits
@@ -40,6 +40,8 @@ _TICK = 1.0
 #: How long the end waits for the audit log's last lines, and how often it looks (seconds).
 _AUDIT_LIMIT = 1.0
 _AUDIT_STEP = 0.02
+#: How long the end waits for watches that are behind what a list shows (seconds).
+_SETTLE_LIMIT = 5.0
 _HISTORY = 5000
 
 
@@ -83,7 +85,12 @@ class Recorder:
         on_entry: Callable[[Entry], object] | None = None,
         alive: Callable[[], None] | None = None,
         window: float = WINDOW,
+        settle: bool = False,
     ) -> None:
+        """With `settle` the end lists what is there, and waits for the changes that the watches have not delivered yet.
+
+        An audit log tells better what is still to come; this is for clusters without one.
+        """
         self.live = World()
         self.lock = threading.RLock()
         self._changed = threading.Condition(self.lock)
@@ -92,6 +99,7 @@ class Recorder:
         self._file = file
         self._on_entry = on_entry
         self._alive = alive
+        self._settle = settle
         self._queue: queue.SimpleQueue[Change | _Remark | _Stop] = queue.SimpleQueue()
         self._order = Sequencer(window)
         self._audit = AuditLog(audit_log) if audit_log is not None else None
@@ -142,6 +150,7 @@ class Recorder:
         if self._recording is not None:
             return self._recording
         self._await_authors()
+        self._await_changes()
         for watch in self._watches:
             watch.stop()
         self._queue.put(_Remark(time.monotonic(), "end", {}))
@@ -376,6 +385,18 @@ class Recorder:
         if moved and self._waits:
             with self._changed:
                 self._changed.notify_all()
+
+    def _await_changes(self) -> None:
+        """Give the watches until they have delivered the state that a list shows now."""
+        if not self._settle or not self._thread.is_alive():
+            return
+        versions: set[int] = set()
+        with contextlib.suppress(ConformanceError):
+            for watch in self._watches:
+                if watch.resource != "events":
+                    versions |= {int(item["metadata"]["resourceVersion"]) for item in self._api.list(watch.path)["items"]}
+        with self._changed:
+            self._changed.wait_for(lambda: versions <= self._seen or self._crash is not None, _SETTLE_LIMIT)
 
     def _await_authors(self) -> None:
         """Give the audit log until it explains what was seen last: its line comes after the answer, the change may come before both."""

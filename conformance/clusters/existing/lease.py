@@ -63,8 +63,15 @@ class RunLease:
         if self._lost:
             raise ClusterError(self._lost)
 
-    def release(self) -> None:
-        """Stop renewing and delete the Lease, if it is still this run's."""
+    def held(self) -> bool:
+        """Ask whether the Lease is still this run's."""
+        try:
+            return is_of(self._api.get(path("leases", HOME, NAME)), self.run)
+        except ApiError:
+            return False
+
+    def release(self) -> bool:
+        """Stop renewing and delete the Lease, if it is still this run's; says whether it was."""
         self._ended.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -73,6 +80,8 @@ class RunLease:
             if is_of(found, self.run):
                 guard = {key: found["metadata"][key] for key in ("uid", "resourceVersion")}
                 self._api.delete(path("leases", HOME, NAME), {"preconditions": guard})
+                return True
+        return False
 
     def _home(self) -> None:
         """Have the namespace. One that a run has just given up is on its way out: wait for that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from conformance.clusters import waiting
@@ -64,9 +64,12 @@ class BorrowedNode(ApiNode):
     def _write(self, patch: Mapping[str, Any]) -> None:
         self._guarded(lambda _: patch)
 
-    def _guarding(self, node: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    def _guarded(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         if Capability.CHANGE_NODE not in self._host.facts.capabilities:
             self._lack(Capability.CHANGE_NODE, "change")
+        super()._guarded(change)
+
+    def _guarding(self, node: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
         return undo.noted(node, patch)
 
 

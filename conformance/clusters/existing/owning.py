@@ -25,12 +25,12 @@ def labels(run: str) -> dict[str, str]:
     return {RUN: run, **MANAGED}
 
 
-def sweep(api: Api, *, of: str = "") -> list[str]:
-    """Put changed nodes back and remove the namespaces of one run (of all without any), and wait until they are gone; says what was done.
+def sweep(api: Api, *, of: str = "", nodes: bool = True) -> list[str]:
+    """Put changed nodes back (with `nodes`) and remove the namespaces of one run (of all without any), and wait until they are gone; says what was done.
 
     Only for the holder of the Lease: it does not ask whether the run is alive. The namespace of the Lease stays.
     """
-    done = put_back(api)
+    done = put_back(api) if nodes else []
     wanted = selector(of)
     names = [item["metadata"]["name"] for item in api.list(path("namespaces"), labelSelector=wanted)["items"]]
     names = [name for name in names if name != HOME]

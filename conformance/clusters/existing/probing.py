@@ -36,7 +36,6 @@ ALWAYS_LACKING = {
     Capability.COMPONENT_CONTROL: "somebody else's control plane is left alone",
     Capability.POD_PHASE: "a real kubelet decides the phase and the readiness of its pods; it cannot be told to report another one",
     Capability.AUDIT_LOG: "the audit log of an existing cluster is not readable for the suite; who wrote what stays unknown",
-    Capability.OWN_NODES: "the cluster has other nodes; DaemonSets of scenarios are confined to those that the scenario has borrowed",
 }
 
 

@@ -107,10 +107,11 @@ class Session:
         self._held = False
         try:
             if not keep:
-                owning.sweep(self._api, of=self.run)
+                # Without the Lease, changes of nodes may be another run's by now.
+                owning.sweep(self._api, of=self.run, nodes=self._lease.held())
         finally:
-            self._lease.release()
-            owning.give_up_home(self._api)
+            if self._lease.release() and not keep:
+                owning.give_up_home(self._api)
             self._api.close()
 
 
@@ -143,7 +144,7 @@ class ExistingProvider:
             capabilities=offered,
             max_nodes=len(nodes.names),
             lacking=lacking,
-            changeable=nodes.changeable if Capability.CHANGE_NODE in offered else 0,
+            changeable=nodes.changeable if Capability.CHANGE_NODE in offered else None,
             labels=owning.labels(self.run),
             images=self.terms.images,
             plugin=target.plugin,
