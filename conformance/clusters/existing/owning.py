@@ -26,9 +26,9 @@ def labels(run: str) -> dict[str, str]:
 
 
 def sweep(api: Api, *, of: str = "", nodes: bool = True) -> list[str]:
-    """Put changed nodes back (with `nodes`) and remove the namespaces of one run (of all without any), and wait until they are gone; says what was done.
+    """Put changed nodes back (with `nodes`), remove the namespaces of one run (of all without any), and wait until they are gone.
 
-    Only for the holder of the Lease: it does not ask whether the run is alive. The namespace of the Lease stays.
+    Says what was done. Only for the holder of the Lease: it does not ask whether the run is alive. The namespace of the Lease stays.
     """
     done = put_back(api) if nodes else []
     wanted = selector(of)

@@ -87,7 +87,7 @@ def test_what_only_a_new_node_could_have_is_not_offered() -> None:
     some = nodes()
     for asked in ({"ready": False}, {"name": "x"}, {"allocatable": {"cpu": "1"}}, {"labels": {"a": "b"}}, {"control_plane": True}):
         with pytest.raises(NotOffered):
-            some.join(1, **asked)  # type: ignore[arg-type]
+            some.join(1, **asked)
     with pytest.raises(NotOffered, match=r"4 nodes are asked for.*3 can be had"):
         some.join(4)
     [node] = some.join(1)
