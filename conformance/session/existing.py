@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from conformance.session.worker import Worker
 
 TOLD = "conformance_existing"
+#: How many nodes that were not borrowed are told with their reasons.
+_LISTED = 5
 
 
 @dataclass
@@ -35,6 +37,13 @@ class Existing:
     def reached(self) -> Reached:
         """The cluster as it was found in the beginning."""
         return self.provider.reached
+
+    def notes(self) -> list[str]:
+        """What a reader of the result has to know."""
+        notes = ["every DaemonSet was confined to the nodes that its scenario had borrowed, by a required node affinity"]
+        if self.session is not None and self.session.unfit:
+            notes.append("not borrowed: " + "; ".join(f"{name} {why}" for name, why in list(self.session.unfit.items())[:_LISTED]))
+        return [*notes, self.reached.note] if self.reached.note else notes
 
     def told(self) -> dict[str, Any]:
         """What a pytest-xdist worker needs to know; plain data."""

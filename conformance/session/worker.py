@@ -176,10 +176,7 @@ class Worker:
 
     def _notes(self) -> list[str]:
         """What a reader of the result has to know of a cluster that is not the suite's own."""
-        if self.existing is None:
-            return []
-        confined = "every DaemonSet was confined to the nodes its scenario had borrowed, by a required node affinity"
-        return [f"note: {note}" for note in (confined, self.existing.reached.note) if note]
+        return [f"note: {note}" for note in self.existing.notes()] if self.existing is not None else []
 
     def say(self, text: str) -> None:
         """Show a line at once, beside pytest's own output."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,6 +82,8 @@ class Session:
         self._lease = RunLease(self._api, self.run)
         self._terms = terms
         self._held = False
+        #: node -> why it cannot be borrowed, as it was in the beginning
+        self.unfit: Mapping[str, str] = {}
 
     def begin(self) -> list[str]:
         """Check the permissions, take the Lease, and remove what dead runs left; says what was removed. UsageError names cause and fix."""
@@ -93,7 +95,9 @@ class Session:
                 probing.yard(self._api, only=self._terms.only)
             self._lease.acquire()
             self._held = True
-            return owning.sweep(self._api)
+            removed = owning.sweep(self._api)
+            self.unfit = probing.yard(self._api, only=self._terms.only).unfit
+            return removed
 
     def check(self) -> None:
         """Raise ClusterError if the Lease is lost."""

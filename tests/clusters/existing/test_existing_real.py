@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import signal
 import stat
@@ -329,7 +330,12 @@ def test_scenarios_run_and_nothing_is_left(host: EmbeddedCluster, copy: Path, tm
     done = pytest_run(copy, tmp_path, "-k", chosen, "-q", *arguments)
     assert done.returncode == pytest.ExitCode.OK, done.stdout + done.stderr
     assert counts in done.stdout
-    assert "confined to the nodes its scenario had borrowed" in done.stdout
+    assert "confined to the nodes that its scenario had borrowed" in done.stdout
+    statement = json.loads((tmp_path / "report" / "statement.json").read_text())
+    verdicts = {guarantee["id"]: guarantee["verdict"] for guarantee in statement["guarantees"]}
+    assert verdicts["INV-5"] == "unknown"  # it stands on authorship alone
+    assert verdicts["INV-6"] == "holds"
+    assert "audit log" in statement["lacking"]["audit-log"]
     assert (states(host.api), host.fingerprint(), copy.read_bytes(), copy.stat().st_mtime_ns) == before
     assert not list((tmp_path / f"dsc-{os.getuid()}" / "existing").iterdir())
 
