@@ -13,6 +13,7 @@ from pathlib import Path
 
 from conformance.components import cache, failures
 from conformance.components.compiling import Watch, compile_all
+from conformance.components.fetching import fetching
 from conformance.components.locks import locked, sweep, workplace
 from conformance.components.plan import Job, Module, plan
 from conformance.components.progress import Printer, Progress, Step
@@ -39,8 +40,10 @@ def ensure(
     for module, job in jobs:
         if not job.entry.intact():
             missing.setdefault(module.folder, (module, []))[1].append(job)
-    for module, wanted in missing.values():
-        _build(module, wanted, progress or Printer())
+    builds = list(missing.values())
+    with fetching(builds[1:]):
+        for module, wanted in builds:
+            _build(module, wanted, progress or Printer())
     built = {job.component.name: job.entry.binary for _, job in jobs}
     return {name: given.get(name) or built[name] for name in names}
 
