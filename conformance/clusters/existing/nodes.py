@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from conformance.clusters import waiting
@@ -30,9 +30,18 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 class BorrowedNode(ApiNode):
     """A node of somebody else's: labels, taints and cordon are noted on it before they change, and put back."""
 
-    def __init__(self, cluster: ExistingCluster, name: str) -> None:
+    def __init__(self, cluster: ExistingCluster, name: str, owners: Mapping[str, Collection[str]] | None = None) -> None:
         super().__init__(cluster, name)
         self._host = cluster
+        #: node -> labels that its owner has put there; of all nodes of the scenario
+        self._owners = owners or {}
+
+    def label(self, **labels: str) -> None:
+        """Set labels; NotOffered where a node of the scenario has one of them already, for it would match what it should not."""
+        for name, there in self._owners.items():
+            if taken := sorted(labels.keys() & set(there)):
+                raise NotOffered(f"{name} has the label {taken[0]} already, which means something to its owner")
+        super().label(**labels)
 
     def note(self) -> None:
         """Write down on the node whether it is cordoned: kubectl may do that behind our back."""
@@ -79,6 +88,7 @@ class BorrowedNodes:
     def __init__(self, cluster: ExistingCluster) -> None:
         self._cluster = cluster
         self._borrowed: dict[str, BorrowedNode] = {}
+        self._owners: dict[str, Collection[str]] = {}
 
     def join(
         self,
@@ -101,7 +111,7 @@ class BorrowedNodes:
         change = Capability.CHANGE_NODE in self._cluster.facts.capabilities
         if (wanted or wanted_taints) and not change:
             raise NotOffered(f"nodes with labels or taints of their own: {self._cluster.facts.lacking[Capability.CHANGE_NODE]}")
-        nodes = [BorrowedNode(self._cluster, one) for one in self._choose(count)]
+        nodes = [BorrowedNode(self._cluster, one, self._owners) for one in self._choose(count)]
         self._borrowed.update({node.name: node for node in nodes})
         for node in nodes:
             self._cluster.journal("borrow", f"nodes/{node.name}", {})
@@ -122,6 +132,7 @@ class BorrowedNodes:
         if len(fit) < count:
             why = "; ".join(f"{name} {reason}" for name, reason in unfit.items() if reason) or "there are no more"
             raise NotOffered(f"{count} nodes are asked for besides the {len(self._borrowed)} borrowed, {len(fit)} can be had: {why}")
+        self._owners.update({name: set(there[name]["metadata"].get("labels") or ()) for name in fit[:count]})
         return fit[:count]
 
     def all(self) -> list[Node]:

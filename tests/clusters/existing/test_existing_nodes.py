@@ -10,7 +10,7 @@ import pytest
 
 from conformance.clusters.existing import probing
 from conformance.clusters.existing.cluster import ExistingCluster
-from conformance.clusters.existing.nodes import BorrowedNodes
+from conformance.clusters.existing.nodes import BorrowedNode, BorrowedNodes
 from conformance.clusters.existing.probing import Yard, capabilities, occupies, unfitness
 from conformance.clusters.existing.provider import ExistingProvider, Reached, Terms, nearest
 from conformance.clusters.existing.undo import ANNOTATION
@@ -94,6 +94,13 @@ def test_what_only_a_new_node_could_have_is_not_offered() -> None:
     for act in (node.leave, node.silence, node.cordon):
         with pytest.raises(NotOffered, match="no "):
             act()
+
+
+def test_a_label_of_the_owners_is_not_taken_for_the_scenarios() -> None:
+    some = nodes(offered=frozenset([Capability.CHANGE_NODE]))
+    some._owners["b"] = {"disktype"}
+    with pytest.raises(NotOffered, match="b has the label disktype already"):
+        BorrowedNode(some._cluster, "a", some._owners).label(disktype="ssd")
 
 
 AGENT: dict[str, Any] = {
