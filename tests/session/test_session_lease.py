@@ -16,7 +16,7 @@ class Host:
     """A cluster as far as a lease looks at it."""
 
     def __init__(self) -> None:
-        self.facts = SimpleNamespace(name="embedded-x", kubeconfig=Path("kubeconfig"))
+        self.facts = SimpleNamespace(name="embedded-x", kubeconfig=Path("kubeconfig"), farewell="")
         self.left: list[str] = []
         self.dead = False
         self.ended: list[str] = []

@@ -52,3 +52,30 @@ def test_the_runs_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder.chmod(0o755)
     with pytest.raises(UsageError, match="not private"):
         settings.runs_folder()
+
+
+def existing(cluster: str = "existing", components: list[str] | None = None, **given: object) -> settings.Settings:
+    made = settings.parse(cluster, None, components or [], "report", "never", "1")
+    nothing = {"context": "", "allow_disruption": False, "on_node": [], "image_prefix": "", "kubernetes": None}
+    return settings.with_existing(made, {**nothing, **given})
+
+
+def test_what_is_said_of_an_existing_cluster() -> None:
+    assert existing().existing == settings.ExistingSettings()
+    made = existing(context="c", allow_disruption=True, on_node=["a", "b"], image_prefix="r.example:5000/m", kubernetes="1.36").existing
+    assert made == settings.ExistingSettings("c", True, ("a", "b"), "r.example:5000/m", "1.36")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"cluster": "embedded", "allow_disruption": True}, r"--allow-disruption: only `--cluster existing`"),
+        ({"cluster": "kind", "context": "c", "on_node": ["a"]}, r"--context, --on-node: only"),
+        ({"image_prefix": "https://r.example"}, "give a registry"),
+        ({"components": ["etcd=/bin/sh"]}, "an existing cluster runs its own"),
+    ],
+)
+def test_mistakes_about_existing_clusters_name_their_fix(given: dict[str, object], words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "parse_override", lambda text: (text.partition("=")[0], Path("/bin/sh")))
+    with pytest.raises(UsageError, match=words):
+        existing(**given)  # type: ignore[arg-type]

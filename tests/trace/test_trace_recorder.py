@@ -358,3 +358,19 @@ def test_so_far_is_sorted(server: StandIn, make: Callable[..., Recorder]) -> Non
     server.say(NODES, event("ADDED", node("n", 12)))
     recorder.until(When("node", lambda world: "n" in world.nodes))
     assert changes(recorder.so_far()) == ["added n 12", "added a 14"]
+
+
+def test_without_an_audit_log_the_end_waits_for_what_a_list_shows(server: StandIn, make: Callable[..., Recorder]) -> None:
+    server.lists(NODES, listing(9, node("n", 3)), listing(12, node("n", 12, x="y")))
+    recorder = make(settle=True)
+    ended: list[list[str]] = []
+    end = threading.Thread(target=lambda: ended.append(changes(recorder.stop().entries)))
+    end.start()
+    while server.requests.get(timeout=LIMIT)[1:2] != (NODES,):  # the first list
+        pass
+    while server.requests.get(timeout=LIMIT)[:2] != ("list", NODES):  # the one at the end
+        pass
+    # Only now does the watch deliver what the list has shown.
+    server.say(NODES, event("MODIFIED", node("n", 12, x="y")))
+    end.join(LIMIT)
+    assert ended == [["listed n 3", "modified n 12"]]
