@@ -77,7 +77,7 @@ def begin(worker: Worker) -> Existing:
     target = find(settings.kind.kubeconfig, given.context)
     with contextlib.ExitStack() as stack:
         reached = reach(target, stack.enter_context(private(target)))
-        if given.asked and resolve(given.asked).minor != reached.minor.minor:
+        if given.asked and (reached.note or resolve(given.asked).minor != reached.minor.minor):
             raise UsageError(
                 f"--kubernetes {given.asked}: the API server of {target} is {reached.kubernetes}. Leave the option out: the server decides."
             )

@@ -59,6 +59,20 @@ class Settings:
     kind: KindSettings = KindSettings()
     existing: ExistingSettings = ExistingSettings()
 
+    def again(self, minor: Minor) -> list[str]:
+        """The options that lead to the same kind of cluster again."""
+        if self.cluster != "existing":
+            return ["--cluster", self.cluster, "--kubernetes", minor.minor]
+        given = self.existing
+        return [
+            *("--cluster", self.cluster),
+            *(("--kubeconfig", str(self.kind.kubeconfig)) if self.kind.kubeconfig else ()),
+            *(("--context", given.context) if given.context else ()),
+            *(("--allow-disruption",) if given.disruption else ()),
+            *(word for node in given.nodes for word in ("--on-node", node)),
+            *(("--image-prefix", given.images) if given.images else ()),
+        ]
+
 
 def with_kind(settings: Settings, given: Mapping[str, Any]) -> Settings:
     """The settings with pytest-kind's options; UsageError where they name what is not there."""

@@ -66,6 +66,13 @@ def test_what_is_said_of_an_existing_cluster() -> None:
     assert made == settings.ExistingSettings("c", True, ("a", "b"), "r.example:5000/m", "1.36")
 
 
+def test_the_same_cluster_again() -> None:
+    assert parse().again(parse().minor) == ["--cluster", "embedded", "--kubernetes", parse().minor.minor]
+    made = existing(context="c", allow_disruption=True, on_node=["a"], image_prefix="r.example")
+    words = ["--cluster", "existing", "--context", "c", "--allow-disruption", "--on-node", "a", "--image-prefix", "r.example"]
+    assert made.again(made.minor) == words
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

@@ -45,6 +45,8 @@ def test_the_first_file_that_sets_a_value_wins(tmp_path: Path) -> None:
     assert (found.context, found.server) == ("two", "https://one.example")
     assert found.config["users"][0]["user"] == {"token": "one"}
     assert find(context="one", environment=environment).context == "one"
+    write(one, config("one"))
+    assert find(environment=environment).context == "one"
 
 
 def test_without_anything_it_is_the_file_in_the_home(tmp_path: Path) -> None:
