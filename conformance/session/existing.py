@@ -54,6 +54,7 @@ class Existing:
             "context": reached.target.context,
             "source": reached.target.source,
             "plugin": reached.target.plugin,
+            "files": reached.target.files,
             "kubeconfig": str(reached.kubeconfig),
             "user": reached.user,
             "kubernetes": reached.kubernetes,
@@ -98,7 +99,7 @@ def join(worker: Worker) -> Existing:
     given = worker.config.workerinput  # type: ignore[attr-defined]
     told = given[TOLD]
     config = {"clusters": [{"cluster": {"server": told["server"]}}]}  # the rest is in the file
-    target = Target(config, told["context"], told["source"], told["plugin"])
+    target = Target(config, told["context"], told["source"], told["plugin"], told["files"])
     minor = MINORS[told["minor"]]
     reached = Reached(target, Path(told["kubeconfig"]), told["user"], told["kubernetes"], minor, told["note"])
     index = int(given["workerid"].removeprefix("gw"))

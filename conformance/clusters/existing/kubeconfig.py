@@ -26,13 +26,14 @@ _DATA = {"certificate-authority": "cluster", "client-certificate": "user", "clie
 class Target:
     """One context, with everything that it names: `config` is a whole kubeconfig without relative paths, for this context alone.
 
-    `source` says where it came from; `plugin` whether a program of the user's hands out the credentials.
+    `source` says where it came from; `files` is that as KUBECONFIG takes it, if there are any; `plugin` tells whether a program of the user's hands out the credentials.
     """
 
     config: Mapping[str, Any]
     context: str
     source: str
     plugin: bool = False
+    files: str = ""
 
     @property
     def server(self) -> str:
@@ -83,7 +84,7 @@ def find(kubeconfig: Path | None = None, context: str = "", environment: Mapping
         flat = _flat(entry.get(kind) or {}, kind, origin)
         plugin = plugin or "exec" in flat or "auth-provider" in flat
         config[f"{kind}s"].append({"name": name, kind: flat})
-    target = Target(config, wanted, source, plugin)
+    target = Target(config, wanted, source, plugin, source)
     if not target.server:
         raise UsageError(f"The cluster {reduced['cluster']} of {target} has no server. Mend the kubeconfig, or choose another --context.")
     return target

@@ -54,7 +54,7 @@ def reach(target: Target, kubeconfig: Path) -> Reached:
 
 def connect(target: Target, kubeconfig: Path, *, patience: float = 15.0) -> Api:
     """The API with the private copy of the kubeconfig; messages name the user's own."""
-    return Api.connect(kubeconfig, patience=patience, source=f"{target.source} --context {target.context}")
+    return Api.connect(kubeconfig, patience=patience, source=target.files)
 
 
 def nearest(version: str) -> tuple[Minor, str]:
