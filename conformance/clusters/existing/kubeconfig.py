@@ -26,7 +26,8 @@ _DATA = {"certificate-authority": "cluster", "client-certificate": "user", "clie
 class Target:
     """One context, with everything that it names: `config` is a whole kubeconfig without relative paths, for this context alone.
 
-    `source` says where it came from; `files` is that as KUBECONFIG takes it, if there are any; `plugin` tells whether a program of the user's hands out the credentials.
+    `source` says where it came from; `files` is that as KUBECONFIG takes it, if there are any; `plugin` tells whether a program of the
+    user's hands out the credentials.
     """
 
     config: Mapping[str, Any]
