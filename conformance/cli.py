@@ -71,8 +71,16 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("trace", type=Path, metavar="TRACE")
     judge.set_defaults(run=_judge)
 
-    report = commands.add_parser("report", help="write index.html and statement.json of a report folder again")
-    report.add_argument("folder", type=Path, nargs="?", default=Path("report"), metavar="DIR")
+    report = commands.add_parser(
+        "report", help="write the page and the statement of a report folder again, or those of several, side by side"
+    )
+    report.add_argument("folders", type=Path, nargs="*", metavar="DIR", help="report folders; without --merge one (default: report)")
+    report.add_argument(
+        "--merge",
+        type=Path,
+        metavar="OUT",
+        help="compare the runs DIR ... (versions, kinds of clusters) in OUT/index.html and OUT/merged.json",
+    )
     report.set_defaults(run=_report)
 
     clean = commands.add_parser("clean", help="remove what dead runs left behind")
@@ -204,9 +212,20 @@ def _judge(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from conformance.report.write import write_report  # noqa: PLC0415
+    from conformance.report.write import write_merged, write_report  # noqa: PLC0415
 
-    print(write_report(arguments.folder))
+    folders: list[Path] = arguments.folders
+    if arguments.merge is not None:
+        if not folders:
+            raise UsageError(f"--merge {arguments.merge}: name the report folders to merge after it: `--merge OUT DIR DIR ...`.")
+        merged, page = write_merged(arguments.merge, folders)
+        for problem in merged.problems:
+            print(f"conformance: {problem}", file=sys.stderr)
+        print(page)
+        return 0
+    if len(folders) > 1:
+        raise UsageError(f"{len(folders)} report folders were named; `--merge OUT` puts the runs of several side by side.")
+    print(write_report(*(folders or [Path("report")])))
     return 0
 
 
