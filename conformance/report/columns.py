@@ -58,8 +58,7 @@ class Superseded:
 
 def read(paths: Iterable[Path], claims: Mapping[str, Claim] | None = None) -> tuple[list[Column], list[Superseded]]:
     """The runs as columns, newest minor first; UsageError if a folder is not the report of a run."""
-    different = {path.resolve(): path for path in reversed(list(paths))}
-    chosen = list(reversed(different.values()))
+    chosen = list({path.resolve(): path for path in paths}.values())
     for path in chosen:
         folders.require(path)
     shown, superseded = _latest([gather(path, claims) for path in chosen])

@@ -32,6 +32,37 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Runs that say the same: their labels, the word, the scenarios that ran with their outcomes, and the reason."""
+
+    labels: tuple[str, ...]
+    word: str
+    outcomes: tuple[tuple[str, str], ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Runs decided differently: clusters of one minor, or versions on one kind of cluster; `among` is what they have in common."""
+
+    kind: Literal["clusters", "versions"]
+    among: str
+    sides: tuple[Side, ...]
+
+    @property
+    def parts(self) -> list[Part]:
+        """What they say, those together that say the same."""
+        groups: dict[tuple[str, tuple[tuple[str, str], ...], str], list[str]] = {}
+        for side in self.sides:
+            ran = tuple((name, outcome) for name, outcome in side.outcomes.items() if outcome != "not run")
+            groups.setdefault((side.word, ran, side.reason), []).append(side.column.label.removeprefix(self.among).strip())
+        return [
+            Part(tuple(label.removesuffix(self.among).strip() for label in labels), word, ran, reason)
+            for (word, ran, reason), labels in groups.items()
+        ]
+
+
+@dataclass(frozen=True)
 class Row:
     """One claim, scenario or guarantee. `sides` holds the runs that have a word for it, by name; `evidence` the scenarios of a claim."""
 
@@ -48,9 +79,15 @@ class Row:
         return bool({"clusters", "versions"} & set(self.differences))
 
     @property
-    def disagreements(self) -> list[tuple[str, list[Side]]]:
-        """For each minor whose clusters were decided differently: the minor, and what its decided runs say."""
-        return [(minor, sides) for minor, sides in _by_minor(self.sides.values()) if "clusters" in differences(sides)]
+    def disagreements(self) -> list[Disagreement]:
+        """Who was decided differently, clusters first."""
+        decided = [side for side in self.sides.values() if side.word in DECIDED]
+        found = [Disagreement("clusters", minor, tuple(sides)) for minor, sides in _by_minor(decided) if "clusters" in differences(sides)]
+        if "versions" in self.differences:
+            per_cluster = [(name, [side for side in decided if side.column.cluster == name]) for name in _clusters(decided)]
+            alike = [(name, sides) for name, sides in per_cluster if len({side.word for side in sides}) > 1]
+            found += [Disagreement("versions", name, tuple(sides)) for name, sides in alike or [("", decided)]]
+        return found
 
     @property
     def reasons(self) -> dict[str, list[str]]:
@@ -77,6 +114,18 @@ class Merged:
     def clusters(self) -> list[str]:
         """The kinds of clusters, in the order of the columns."""
         return list(dict.fromkeys(column.cluster for column in self.columns))
+
+    @property
+    def causes(self) -> list[tuple[Row, list[str]]]:
+        """Where runs disagree, and the claims it decides differently: scenarios and guarantees, then claims without either."""
+        differing = [row for row in self.claims if row.differs]
+        found = [
+            (row, [claim.id for claim in differing if row.id in claim.evidence or (claim.claim and row.id in claim.claim.guarantees)])
+            for row in (*self.scenarios, *self.guarantees)
+            if row.differs
+        ]
+        explained = {name for _, names in found for name in names}
+        return found + [(row, []) for row in differing if row.id not in explained]
 
 
 def merge(folders: Sequence[Path], claims: Mapping[str, Claim] | None = None) -> Merged:
@@ -117,6 +166,10 @@ def _by_minor(sides: Iterable[Side]) -> list[tuple[str, list[Side]]]:
     for side in sides:
         groups.setdefault(side.column.minor, []).append(side)
     return list(groups.items())
+
+
+def _clusters(sides: Iterable[Side]) -> list[str]:
+    return list(dict.fromkeys(side.column.cluster for side in sides))
 
 
 def _row(id: str, text: str, sides: Mapping[str, Side], claim: Claim | None = None, evidence: tuple[str, ...] = ()) -> Row:  # noqa: A002
@@ -167,7 +220,10 @@ def _claims(columns: Sequence[Column], scenarios: Mapping[str, Row]) -> Iterable
 
 def _claim_side(column: Column, verdict: ClaimVerdict, evidence: Sequence[str], scenarios: Mapping[str, Row]) -> Side:
     outcomes = {name: scenarios[name].sides[column.name].word for name in evidence}
-    return Side(column, verdict.verdict, outcomes, verdict.reason)
+    reason = verdict.reason
+    if reason == f"{', '.join(verdict.evidence)} failed":  # what the outcomes say already; what each of them says is more
+        reason = "; ".join(f"{name}: {said}" for name in verdict.evidence if (said := scenarios[name].sides[column.name].reason))
+    return Side(column, verdict.verdict, outcomes, reason or verdict.reason)
 
 
 def _naming(column: Column) -> dict[str, list[str]]:

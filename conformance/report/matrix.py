@@ -71,7 +71,7 @@ def page(merged: Merged, out: Path) -> str:
 
 def style(columns: int) -> str:
     """The style sheet of the matrix: below a width that depends on the number of runs, a row's words stand under its text."""
-    return asset("matrix.css").replace("COLUMNS", str(columns)).replace("NARROW", f"{24 + 4.1 * columns:.1f}rem")
+    return asset("matrix.css").replace("COLUMNS", str(columns)).replace("NARROW", f"{24 + 4.2 * columns:.1f}rem")
 
 
 def link(folder: Path, out: Path) -> str:

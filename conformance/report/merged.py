@@ -81,7 +81,8 @@ def _row(row: Row, words: str) -> dict[str, Any]:
         known["reasons"] = reasons
     if row.disagreements:
         known["disagreements"] = [
-            {"minor": minor, "runs": {side.column.name: _side(side) for side in sides}} for minor, sides in row.disagreements
+            {"kind": each.kind, "among": each.among, "runs": {side.column.name: _side(side) for side in each.sides}}
+            for each in row.disagreements
         ]
     return known
 

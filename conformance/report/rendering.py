@@ -45,7 +45,7 @@ def _seconds(value: float) -> str:
     return f"{value:.1f} s" if value < 100 else duration(value)
 
 
-def _phrase(title: str) -> str:
+def phrase(title: str) -> str:
     """A docstring's first line as a heading: without its full stop."""
     return title.removesuffix(".")
 
@@ -102,7 +102,7 @@ def environment() -> Environment:
     )
     environment.filters["seconds"] = _seconds
     environment.filters["count"] = _count
-    environment.filters["phrase"] = _phrase
+    environment.filters["phrase"] = phrase
     environment.filters["plain"] = plain
     environment.filters["upstream"] = upstream
     environment.filters["issue"] = issue
