@@ -111,19 +111,21 @@ def counts(rows: Sequence[Row]) -> dict[str, int]:
 
 
 def headline(merged: Merged) -> str:
-    """The result in one sentence."""
-    runs = f"{len(merged.columns)} {'run' if len(merged.columns) == 1 else 'runs'}"
-    disagree = [row for row in merged.claims if "clusters" in row.differences]
-    change = [row for row in merged.claims if "versions" in row.differences]
+    """The result in a few sentences; that nothing differs is not said without what could not be compared."""
     if len(merged.columns) == 1:
         return "One run: there is nothing to compare it with."
+    said = [f"{len(merged.columns)} runs side by side."]
+    found = counts(merged.claims)
     pairs = {(column.minor, column.cluster) for column in merged.columns}
-    minors = [minor for minor, _ in pairs]
-    parts = []
-    if any(minors.count(minor) > 1 for minor in minors):
-        decided = "No claim was" if not disagree else f"{len(disagree)} {'claim was' if len(disagree) == 1 else 'claims were'}"
-        parts.append(f"{decided} decided differently by {' and '.join(merged.clusters)} clusters of one version.")
-    if len(set(minors)) > 1 or len(pairs) < len(merged.columns):
-        decided = "No claim was" if not change else f"{len(change)} {'claim was' if len(change) == 1 else 'claims were'}"
-        parts.append(f"{decided} decided differently by versions on one kind of cluster.")
-    return f"{runs} side by side. {' '.join(parts)}"
+    minors = {minor for minor, _ in pairs}
+    if len(pairs) > len(minors):
+        said.append(f"{_claims(found['clusters'])} decided differently by {' and '.join(merged.clusters)} clusters of one version.")
+    if len(minors) > 1 or len(merged.columns) > len(pairs):
+        said.append(f"{_claims(found['versions'])} decided differently by versions on one kind of cluster.")
+    if found["one-sided"]:
+        said.append(f"{_claims(found['one-sided'])} decided on one kind of cluster only.")
+    return " ".join(said)
+
+
+def _claims(count: int) -> str:
+    return f"{count or 'No'} {'claims were' if count > 1 else 'claim was'}"

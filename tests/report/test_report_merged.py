@@ -84,6 +84,10 @@ def test_a_claim_that_clusters_decide_differently_is_marked_with_the_reason(four
     assert [(row.id, claims) for row, claims in merged.causes] == [("P01", ["000-01"])]
 
 
+def test_one_run_is_not_compared(tmp_path: Path) -> None:
+    assert "One run: there is nothing to compare" in write_merged(tmp_path / "out", [run(tmp_path / "e", "embedded")])[1].read_text()
+
+
 def test_runs_that_agree_have_no_difference(tmp_path: Path) -> None:
     folders_ = [run(tmp_path / name, name, "v1.37.1", p01("passed"), p02("failed")) for name in ("embedded", "kind", "existing")]
     merged = merge(folders_, CLAIMS)
@@ -181,7 +185,8 @@ def test_page_and_statement(four: list[Path], tmp_path: Path) -> None:
         assert not anchor or f'id="{anchor}"' in linked
     said = " ".join(" ".join(seen.text).split())
     for words in (
-        "1 claim was decided differently by embedded and kind clusters of one version",
+        "1 claim was decided differently by embedded and kind clusters of one version. "
+        "1 claim was decided differently by versions on one kind of cluster. 1 claim was decided on one kind of cluster only.",
         "1.37 embedded: passed; kind: failed, WaitExpired: 2 of 3 nodes have a pod",
         "one pod on every <node>",
         "1.37 kind: violated",
