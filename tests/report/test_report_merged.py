@@ -185,7 +185,7 @@ def test_page_and_statement(four: list[Path], tmp_path: Path) -> None:
         assert not anchor or f'id="{anchor}"' in linked
     said = " ".join(" ".join(seen.text).split())
     for words in (
-        "1 claim was decided differently by embedded and kind clusters of one version. "
+        "4 runs side by side. 1 claim was decided differently by embedded and kind clusters of one version.",
         "1 claim was decided differently by versions on one kind of cluster. 1 claim was decided on one kind of cluster only.",
         "1.37 embedded: passed; kind: failed, WaitExpired: 2 of 3 nodes have a pod",
         "one pod on every <node>",
