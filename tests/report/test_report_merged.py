@@ -127,6 +127,13 @@ def test_a_claim_that_only_a_guarantee_decides_differently_has_its_cause(tmp_pat
     assert causes == {"INV-1": ["000-02"]}
 
 
+def test_who_was_not_decided_does_not_disagree(tmp_path: Path) -> None:
+    outcomes: dict[str, Outcome] = {"embedded": "passed", "kind": "failed", "existing": "left-out"}
+    row = merge([run(tmp_path / name, name, "v1.37.1", p01(outcome)) for name, outcome in outcomes.items()], CLAIMS).scenarios[0]
+    assert row.differences == ("clusters", "one-sided")
+    assert [part.labels for part in row.disagreements[0].parts] == [("embedded",), ("kind",)]
+
+
 @pytest.mark.parametrize("backwards", [False, True])
 def test_of_two_runs_of_the_same_the_later_is_shown_and_it_is_said(tmp_path: Path, backwards: bool) -> None:
     old = run(tmp_path / "old", started="2026-11-20T12:00:00+00:00")
@@ -180,6 +187,7 @@ def test_page_and_statement(four: list[Path], tmp_path: Path) -> None:
     outside = [each for each in seen.references if not each.startswith("#")]
     assert {each.partition("#")[2] for each in outside} >= {"", "P01", "P02", "guarantee-INV-1"}
     for each in outside:
+        assert not each.startswith("/")
         name, _, anchor = each.partition("#")
         linked = (out / name).read_text()
         assert not anchor or f'id="{anchor}"' in linked
@@ -198,7 +206,7 @@ def test_page_and_statement(four: list[Path], tmp_path: Path) -> None:
     written = json.loads((out / "merged.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema())
     jsonschema.Draft202012Validator(schema()).validate(written)
-    assert [(out / each["folder"] / "run.json").exists() for each in written["runs"]] == [True] * 4
+    assert [each["folder"] for each in written["runs"]] == ["../../e37", "../../k37", "../../e36", "../../k36"]
     [disagreement, _] = written["claims"][0]["disagreements"]
     assert disagreement["runs"]["1.37-kind"] == {
         "word": "violated",
