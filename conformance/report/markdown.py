@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from conformance.errors import UsageError
-from conformance.report.comparing import Merged, Row
+from conformance.report.comparing import Merged
 from conformance.report.gather import Report
 from conformance.report.html import headline
 from conformance.report.matrix import headline as headline_of_runs
 from conformance.report.rendering import SIGNS, duration, phrase
 from conformance.report.results import Outcome
+from conformance.report.rows import Row
 
 #: Summaries are cut by those who show them (1 MiB); nobody reads that much there, and the page has it all.
 MOST = 50

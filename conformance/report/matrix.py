@@ -8,11 +8,12 @@ from pathlib import Path
 
 from conformance import __version__
 from conformance.claims import registry
-from conformance.report.comparing import Difference, Merged, Row
+from conformance.report.comparing import Merged
 from conformance.report.html import NAME
 from conformance.report.merged import relative
 from conformance.report.rendering import SIGNS, duration, environment, made_here, policy
 from conformance.report.rendering import date as day
+from conformance.report.rows import Difference, Row
 from conformance.report.style import asset, picture_style
 
 #: What a filter shows: `any` is every difference between runs that were decided.

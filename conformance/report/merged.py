@@ -9,7 +9,8 @@ from typing import Any
 
 from conformance import __version__
 from conformance.report.columns import Column
-from conformance.report.comparing import Merged, Row, Side
+from conformance.report.comparing import Merged
+from conformance.report.rows import Row, Side
 from conformance.report.style import asset
 
 FORMAT = 1
