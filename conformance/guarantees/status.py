@@ -48,9 +48,10 @@ def truthful(step: Step, _: object) -> Evaluation:
     equal the oracle.
 
     Not held against it: a generation that the controller has not observed, a controller that does not run, and counters that went stale by
-    a change that wakes no sync (node deletion; a NoSchedule taint under a running pod, or under a pending one, from 1.33 on). "This data may
-    be out of date by some window of time" (DaemonSet.status): with minReadySeconds a pod that has become available may be counted as such
-    up to another minReadySeconds late (`patience`), which is when the controller looks again; after that it has to be.
+    a change that wakes no sync (node deletion; a NoSchedule taint under a running pod, or under a pending one, from 1.33 on).
+
+    "This data may be out of date by some window of time" (DaemonSet.status): with minReadySeconds a pod that has become available may be
+    counted as such up to another minReadySeconds late (`patience`), which is when the controller looks again; then it has to be.
     """
     if step.quiet is not None:
         return _compare(step, step.quiet)

@@ -37,8 +37,8 @@ class KindProvider:
     """Starts kind clusters of one Kubernetes minor.
 
     `image` is a node image to take instead of building one; `kind` a kind program instead of the pinned one. `workers` are made in the
-    beginning, more of them when a scenario needs them. kind writes into `kubeconfig`, if one is given.
-    `keep` is the folder for logs that are to be kept.
+    beginning, more of them when a scenario needs them; `side_by_side` clusters like this one run at once. kind writes into `kubeconfig`,
+    if one is given. `keep` is the folder for logs that are to be kept.
     """
 
     name = "kind"
@@ -50,6 +50,7 @@ class KindProvider:
         *,
         kubectl: Path,
         workers: int = 2,
+        side_by_side: int = 1,
         image: str = "",
         kind: Path | None = None,
         kubeconfig: Path | None = None,
@@ -61,6 +62,7 @@ class KindProvider:
         self._run_dir = run_dir
         self._kubectl = kubectl
         self._workers = max(1, min(workers, most_nodes()))
+        self._side_by_side = side_by_side
         self._image = image
         self._kind = kind
         self._kubeconfig = kubeconfig
@@ -74,7 +76,7 @@ class KindProvider:
         UsageError names what is in the way of Docker and the fix.
         """
         docker = Docker()
-        engine = usable.check(docker, nodes=self._workers)
+        engine = usable.check(docker, nodes=self._side_by_side * (self._workers + 1))
         owners.sweep(self._run_dir, docker)
         self._kind = self._kind or build.ensure(["kind"])["kind"]
         if not self._image:
