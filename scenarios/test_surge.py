@@ -44,7 +44,7 @@ def test_a_surge_leaves_no_node_without_a_pod(
 def test_a_surge_stalls_when_the_old_pods_have_just_become_ready(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """After a surge that was begun too early old and new pods stay side by side until something touches the DaemonSet."""
     nodes = cluster.nodes.join(2)
-    strategy = {"updateStrategy": {"rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}}, "minReadySeconds": 5}
+    strategy = {"updateStrategy": {"rollingUpdate": {"maxSurge": "100%", "maxUnavailable": 0}}, "minReadySeconds": 10}
     agent = daemonset("agent-surge.yaml", spec=strategy, template=cluster.behave(ready_after=2))
     trace.until(agent.status(number_ready=2, number_available=0))
 

@@ -21,7 +21,7 @@ def test_room_is_needed_for_all_clusters_that_run_side_by_side(tmp_path: Path, m
     folder = tmp_path / "docker"
     folder.mkdir()
     monkeypatch.setattr(provider, "Docker", lambda: FakeDocker(folder))
-    monkeypatch.setattr(provider.usable, "check", check)
+    monkeypatch.setattr(usable, "check", check)
     one = provider.KindProvider(
         "1.37", tmp_path / "runs", kubectl=Path("/bin/true"), kind=Path("/bin/true"), image="theirs:1", workers=3, side_by_side=4
     )

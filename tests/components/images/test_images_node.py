@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from fake_docker import FakeDocker
 
+from conformance.components import build
 from conformance.components.images import base, node
 
 
@@ -15,7 +16,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[node.NodeImage
     """The images that were made; making one takes no time."""
     done: list[node.NodeImage] = []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(node.build, "ensure", lambda *_, **__: {})
+    monkeypatch.setattr(build, "ensure", lambda *_, **__: {})
     monkeypatch.setattr(node, "_sweep", lambda _: [])
     monkeypatch.setattr(node, "_make", lambda _docker, image, *_: done.append(image))
     return done
