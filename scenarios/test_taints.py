@@ -138,7 +138,6 @@ def test_noexecute_removes_the_pod(cluster: ScenarioCluster, daemonset: Create, 
 
 
 MASTER = Taint(key="node-role.kubernetes.io/master", effect="NoSchedule")
-CONTROL_PLANE = Taint(key="node-role.kubernetes.io/control-plane", effect="NoSchedule")
 TOLERATIONS = {
     "none": [],
     "master": [{"key": "node-role.kubernetes.io/master", "effect": "NoSchedule"}],
@@ -175,7 +174,7 @@ EVIDENCE = {
 def test_control_plane_nodes_need_the_toleration(cluster: ScenarioCluster, daemonset: Create, trace: Trace, tolerations: str) -> None:
     """A control-plane node is left out, silently and uncounted, unless its own taint is tolerated."""
     [worker] = cluster.nodes.join(1)
-    [new] = cluster.nodes.join(1, taints=(CONTROL_PLANE,))
+    [new] = cluster.nodes.join(1, control_plane=True)
     [old] = cluster.nodes.join(1, taints=(MASTER,))
     expected = {"old": old, "new": new}
 
@@ -193,7 +192,7 @@ def test_control_plane_nodes_need_the_toleration(cluster: ScenarioCluster, daemo
 def test_documented_manifests_reach_the_nodes_they_tolerate(cluster: ScenarioCluster, trace: Trace, document: Document) -> None:
     """Each manifest that the documents show runs on the control-plane nodes whose taint it tolerates, and on no others."""
     [worker] = cluster.nodes.join(1, labels=document.node_labels)
-    [new] = cluster.nodes.join(1, labels=document.node_labels, taints=(CONTROL_PLANE,))
+    [new] = cluster.nodes.join(1, labels=document.node_labels, control_plane=True)
     [old] = cluster.nodes.join(1, labels=document.node_labels, taints=(MASTER,))
     nodes = {"worker": worker, "control_plane": new, "master": old}
 

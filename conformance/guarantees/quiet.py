@@ -18,37 +18,52 @@ class Silence:
     def __init__(self) -> None:
         #: nobody becomes quiet before that
         self.next = float("inf")
-        self._waiting: list[tuple[float, str, Watched]] = []
+        self._waiting: list[tuple[float, str, bool, Watched]] = []
 
     def broken(self, watched: Watched) -> None:
         """Something concerning it has changed just now."""
         if watched.asleep:
             watched.asleep = False
             deadline = watched.changed_at + QUIET
-            heapq.heappush(self._waiting, (deadline, watched.uid, watched))
+            heapq.heappush(self._waiting, (deadline, watched.uid, False, watched))
             self.next = min(self.next, deadline)
 
     def over(self, now: float, started: float | None) -> Iterator[Watched]:
         """Those that have become quiet by `now`; `started` is the wall time at which the trace began, if it is known."""
         while self._waiting and self._waiting[0][0] <= now:
-            _, uid, watched = heapq.heappop(self._waiting)
+            _, uid, again, watched = heapq.heappop(self._waiting)
             until = _noisy_until(watched, started)
-            if until > now:
-                heapq.heappush(self._waiting, (until, uid, watched))
-            else:
-                watched.asleep = True
+            if until <= now:
+                if not again:
+                    watched.asleep = True
+                    # Whoever may still be behind is looked at once more when it may not be any longer.
+                    late = _noisy_until(watched, started, behind=True)
+                    if late > now:
+                        heapq.heappush(self._waiting, (late, uid, True, watched))
                 yield watched
+            elif not again:
+                heapq.heappush(self._waiting, (until, uid, False, watched))
         self.next = self._waiting[0][0] if self._waiting else float("inf")
 
 
-def _noisy_until(watched: Watched, started: float | None) -> float:
+def patience(min_ready_seconds: int) -> float:
+    """Seconds by which the controller may count an available pod late.
+
+    It asks its queue for a look when a pod will be available, and the queue merges that with an earlier one that another pod has coming.
+    That look finds a pod that is ready and not yet available, and asks for the next one after another minReadySeconds.
+    """
+    return min_ready_seconds + CLOCK
+
+
+def _noisy_until(watched: Watched, started: float | None, *, behind: bool = False) -> float:
     until = watched.changed_at + QUIET
     ds = watched.alive
     if ds is not None and ds.spec.min_ready_seconds > 0 and started is not None:
         # Becoming available is a change that no entry shows.
+        late = patience(ds.spec.min_ready_seconds) if behind else 0.0
         for pods in watched.pods.values():
             for pod in pods.values():
                 ripe = available_from(pod, ds.spec.min_ready_seconds)
                 if ripe is not None:
-                    until = max(until, ripe - started + CLOCK + QUIET)
+                    until = max(until, ripe - started + late + CLOCK + QUIET)
     return until

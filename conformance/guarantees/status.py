@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from conformance.guarantees.authors import by_controller
 from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
+from conformance.guarantees.quiet import patience
 from conformance.guarantees.watched import LAG, Watched
 from conformance.kube.records import DaemonSet
 from conformance.model.status import Counters, claimed, expected
 
 
-def oracle(step: Step, watched: Watched, ds: DaemonSet) -> Counters:
-    """What the status of this DaemonSet should show now."""
+def oracle(step: Step, watched: Watched, ds: DaemonSet, *, behind: float = 0.0) -> Counters:
+    """What the status of this DaemonSet should show now, or where availability is counted as it was so many seconds ago."""
     world = step.world
     pods = {node: list(there.values()) for node, there in watched.pods.items()}
     return expected(
@@ -18,7 +19,7 @@ def oracle(step: Step, watched: Watched, ds: DaemonSet) -> Counters:
         world.nodes.values(),
         pods,
         watched.hashes.now,
-        step.ledger.wall(),
+        step.ledger.wall() - behind,
         runs=lambda node, _: watched.eligible[node.metadata.name].run,
     )
 
@@ -48,6 +49,9 @@ def truthful(step: Step, _: object) -> Evaluation:
 
     Not held against it: a generation that the controller has not observed, a controller that does not run, and counters that went stale by
     a change that wakes no sync (node deletion; a NoSchedule taint under a running pod, or under a pending one, from 1.33 on).
+
+    "This data may be out of date by some window of time" (DaemonSet.status): with minReadySeconds a pod that has become available may be
+    counted as such up to another minReadySeconds late (`patience`), which is when the controller looks again; then it has to be.
     """
     if step.quiet is not None:
         return _compare(step, step.quiet)
@@ -94,9 +98,21 @@ def _compare(step: Step, watched: Watched) -> Evaluation:
     wrong = says.differences(should)
     if not wrong:
         return Mark.CHANCE if should.desired or should.misscheduled else Mark.HELD
-    if not told(watched):
+    if not told(watched) or _late(step, watched, ds, should):
         return Mark.HELD
     return Violation(
         f"The status of DaemonSet {watched.name} is not what is there, although nothing has changed for a while: {'; '.join(wrong)}.",
         (f"daemonsets/{watched.name}",),
+    )
+
+
+def _late(step: Step, watched: Watched, ds: DaemonSet, should: Counters) -> bool:
+    """Whether the status differs in nothing but pods that became available so lately that the controller need not have looked."""
+    seconds = ds.spec.min_ready_seconds
+    if seconds <= 0:
+        return False
+    says = claimed(ds.status)
+    least = oracle(step, watched, ds, behind=patience(seconds)).available
+    return least <= says.available < should.available and says == should._replace(
+        available=says.available, unavailable=says.desired - says.available
     )

@@ -33,6 +33,7 @@ def provider(worker: Worker) -> KindProvider:
         kubectl=worker.binaries["kubectl"],
         # Scenarios that need more nodes than fit here are left out, so nothing is made ready for them.
         workers=max((count for count in worker.nodes if count <= most_nodes()), default=1),
+        side_by_side=side_by_side(worker),
         image=options.image,
         kind=options.program,
         kubeconfig=options.kubeconfig,
@@ -40,6 +41,12 @@ def provider(worker: Worker) -> KindProvider:
         overrides=settings.overrides,
         keep=settings.report.absolute() / "logs",
     )
+
+
+def side_by_side(worker: Worker) -> int:
+    """How many workers pytest-xdist has, each with a cluster of its own."""
+    here = getattr(worker.config, "workerinput", {}).get("workercount")
+    return int(here or len(worker.config.getoption("tx", None) or ()) or 1)
 
 
 def pytest_kinds(worker: Worker) -> Any:

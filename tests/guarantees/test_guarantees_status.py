@@ -133,7 +133,7 @@ def test_a_node_that_joins_is_counted() -> None:
 
 
 def test_a_pod_ripens_without_any_event() -> None:
-    """With minReadySeconds the comparison waits until availability has come."""
+    """With minReadySeconds the comparison waits until availability has come, and the controller must have looked again."""
     h = settled(2, min_ready=30, quiet=False)
     h.status(numberAvailable=0, numberUnavailable=2)
     h.wait(20)
@@ -141,7 +141,50 @@ def test_a_pod_ripens_without_any_event() -> None:
     assert judged(h, "INV-9").verdict == "holds"
     h.wait(20)
     h.note()
+    assert judged(h, "INV-9").verdict == "holds"
+    h.wait(30)
+    h.note()
     assert judged(h, "INV-9").violated == 1
+
+
+def one_by_one() -> History:
+    """The second pod becomes available half a second after the controller has looked; it will look again after minReadySeconds."""
+    h = settled(1, min_ready=10, quiet=False)
+    h.add(node("b"))
+    h.create("b")
+    h.wait(2)
+    h.ready("b")
+    h.wait(9.5)
+    h.status(numberAvailable=1, numberUnavailable=1)
+    h.wait(6)
+    h.note()
+    return h
+
+
+def test_an_available_pod_may_be_counted_when_the_controller_looks_again() -> None:
+    h = one_by_one()
+    assert judged(h, "INV-9").verdict == "holds"
+    h.wait(4)
+    h.status()
+    h.wait(15)
+    h.note()
+    assert judged(h, "INV-9").verdict == "holds"
+
+
+def test_an_available_pod_that_is_never_counted() -> None:
+    h = one_by_one()
+    h.wait(15)
+    h.note()
+    tally = judged(h, "INV-9")
+    assert tally.violated == 1
+    assert "available is 1, should be 2" in tally.violations[0].message
+
+
+@pytest.mark.parametrize("lies", [{"numberReady": 1}, {"numberMisscheduled": 1}, {"numberAvailable": 0, "numberUnavailable": 2}])
+def test_nothing_else_may_be_late_with_it(lies: dict[str, Any]) -> None:
+    h = one_by_one()
+    h.status(**{"numberAvailable": 1, "numberUnavailable": 1, **lies})
+    assert judged(later(h), "INV-9").violated == 1
 
 
 def test_a_generation_that_was_not_observed_is_not_compared() -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from conformance import cli
 from conformance.cli import main
 from conformance.components import versions
+from conformance.components.engine import prepare, usable
+from conformance.errors import BuildError, ClusterError, ToolMissing
 from conformance.report import folder
 from conformance.trace import store
 from conformance.trace.entries import Entry, Header
@@ -70,3 +74,39 @@ def test_versions_are_listed_for_people_and_workflows(capsys: pytest.CaptureFixt
     assert listed == sorted(versions.MINORS, key=lambda minor: int(minor.partition(".")[2]), reverse=True)
     assert main(["versions", "--json", "oldest", "newest", versions.resolve(listed[0]).version]) == 0
     assert json.loads(capsys.readouterr().out) == [listed[0], listed[-1]]
+
+
+@pytest.mark.parametrize("lacking", [ToolMissing("There is no docker."), ClusterError("dockerd ended by itself.")])
+def test_where_docker_cannot_be_had_what_needs_it_is_left_out_visibly(
+    lacking: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> None:
+        raise lacking
+
+    monkeypatch.setattr(prepare, "prepare", fails)
+    assert main(["prepare", "docker", "--", "pytest", "scenarios", "-k", "a b"]) == 0
+    said = capsys.readouterr().err
+    assert "LEFT OUT: pytest scenarios -k 'a b'\n" in said
+    assert str(lacking) in said
+
+    assert main(["prepare", "docker"]) != 0, "whoever asks for Docker alone is told that there is none"
+
+
+def test_where_docker_is_there_it_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+    monkeypatch.setattr(prepare, "prepare", lambda _: usable.Engine("28.0", "2", Path("/"), "runc"))
+    monkeypatch.setattr(cli, "_node_image", lambda *_: None)
+    monkeypatch.setattr(os, "execvp", lambda _, arguments: ran.append(arguments))
+    main(["prepare", "docker", "--", "pytest", "scenarios", "--cluster", "kind"])
+    assert ran == [["pytest", "scenarios", "--cluster", "kind"]]
+
+
+def test_a_node_image_that_does_not_build_is_no_reason_to_leave_anything_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise BuildError("go ended with 1")
+
+    monkeypatch.setattr(prepare, "prepare", lambda _: usable.Engine("28.0", "2", Path("/"), "runc"))
+    monkeypatch.setattr(cli, "_node_image", fails)
+    assert main(["prepare", "docker", "--", "pytest"]) == 1
+    monkeypatch.setenv("CONFORMANCE_KUBERNETES", "1.7")
+    assert main(["prepare", "docker", "--", "pytest"]) == 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,17 @@ CNI_FILE = "/etc/cni/net.d/10-conformance.conflist"
 OWNER_MOUNT = "/kind/conformance-run"
 
 
-def cluster(name: str, *, workers: int, run: Path, cgroups_v1: bool, own_image: bool) -> dict[str, Any]:
-    """kind's configuration. With an image that is not ours containerd's cgroup driver has to be set too."""
+@dataclass(frozen=True)
+class Images:
+    """The images of the nodes; with those that are not ours containerd's cgroup driver has to be set too."""
+
+    control_plane: str
+    worker: str
+    own: bool
+
+
+def cluster(name: str, *, workers: int, run: Path, cgroups_v1: bool, images: Images) -> dict[str, Any]:
+    """kind's configuration."""
     owner = {"hostPath": str(run), "containerPath": OWNER_MOUNT, "readOnly": True}
     audit = {"hostPath": str(run / "audit"), "containerPath": MOUNTED}
     config: dict[str, Any] = {
@@ -27,12 +37,12 @@ def cluster(name: str, *, workers: int, run: Path, cgroups_v1: bool, own_image: 
         # No daemon of the cluster's own on its nodes: every DaemonSet there is the scenario's. Nothing in the suite uses Services.
         "networking": {"disableDefaultCNI": True, "kubeProxyMode": "none"},
         "nodes": [
-            {"role": "control-plane", "extraMounts": [owner, audit]},
-            *({"role": "worker", "extraMounts": [owner]} for _ in range(workers)),
+            {"role": "control-plane", "image": images.control_plane, "extraMounts": [owner, audit]},
+            *({"role": "worker", "image": images.worker, "extraMounts": [owner]} for _ in range(workers)),
         ],
         "kubeadmConfigPatches": [json.dumps(patch) for patch in _kubeadm(cgroups_v1=cgroups_v1)],
     }
-    if not own_image:
+    if not images.own:
         runtime = '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]\n  SystemdCgroup = false\n' if cgroups_v1 else ""
         config["containerdConfigPatches"] = [f'{runtime}[plugins."io.containerd.grpc.v1.cri"]\n  restrict_oom_score_adj = true\n']
     return config
@@ -57,6 +67,8 @@ def _kubeadm(*, cgroups_v1: bool) -> list[dict[str, Any]]:
             "apiServer": {"extraArgs": server, "extraVolumes": [mount]},
             "controllerManager": {"extraArgs": alone},
             "scheduler": {"extraArgs": alone},
+            # The data is thrown away with the cluster.
+            "etcd": {"local": {"extraArgs": {"unsafe-no-fsync": "true"}}},
         },
         # The list replaces kind's own, so that preflight has to be named again.
         {"kind": "InitConfiguration", "skipPhases": ["preflight", "addon/coredns", "addon/kube-proxy"]},

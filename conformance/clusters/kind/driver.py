@@ -30,7 +30,7 @@ class KindCluster(Protocol):
 class Driver:
     """One kind cluster by its name. The kind that is run is always the given one, so nothing is ever downloaded."""
 
-    def __init__(self, name: str, folder: Path, *, kind: Path, kubectl: Path, image: str, kubeconfig: Path | None = None) -> None:
+    def __init__(self, name: str, folder: Path, *, kind: Path, kubectl: Path, kubeconfig: Path | None = None) -> None:
         from pytest_kind import KindCluster as Theirs  # noqa: PLC0415 - brings HTTP clients along that nothing else needs
 
         self._log = folder / "kind.log"
@@ -42,9 +42,7 @@ class Driver:
             '[ "$1" = get ] && exec "$kind" "$@" 2>/dev/null\nexec "$kind" "$@" >>"$log" 2>&1\n'
         )
         self._script.chmod(0o755)
-        self.cluster = cast(
-            KindCluster, Theirs(name, kubeconfig or folder / "kubeconfig", image=image, kind_path=self._script, kubectl_path=kubectl)
-        )
+        self.cluster = cast(KindCluster, Theirs(name, kubeconfig or folder / "kubeconfig", kind_path=self._script, kubectl_path=kubectl))
 
     @property
     def kubeconfig(self) -> Path:

@@ -59,7 +59,7 @@ class Machine:
         line = shlex.join(["KUBELET_EXTRA_ARGS=" + " ".join([_KUBELET_ALWAYS, *arguments])])
         network_too = f"cat > {configuration.CNI_FILE}" if network else f"rm -f {configuration.CNI_FILE}"
         self.sh(
-            f"{network_too}; echo {line} > /etc/default/kubelet; systemctl start kubelet",
+            f"{network_too}; echo {line} > /etc/default/kubelet; systemctl restart kubelet",
             stdin=configuration.cni(self.index) if network else "",
         )
 
@@ -80,10 +80,22 @@ class Machine:
         self.docker.run("rm", "--force", "--volumes", self.name, check=False)
 
 
-class Yard:
-    """The machines of a cluster, beside its control plane."""
+class ControlPlane(Machine):
+    """The container of the control plane, whose kubelet runs it from manifests. Parked it goes on doing that, without a Node object."""
 
-    def __init__(self, docker: Docker, cluster: str, control_plane: Machine, workers: Sequence[str]) -> None:
+    def park(self) -> None:
+        """Let its kubelet run the static pods and nothing else: without a Node nobody gives it more."""
+        self.start_kubelet(["--register-node=false"])
+
+    def mark(self) -> None:
+        """Give its Node what kubeadm gives to those of the control plane: its taint and its labels."""
+        self.sh("kubeadm init phase mark-control-plane --config /kind/kubeadm.conf 2>&1")
+
+
+class Yard:
+    """The machines of a cluster."""
+
+    def __init__(self, docker: Docker, cluster: str, control_plane: ControlPlane, workers: Sequence[str]) -> None:
         self._docker = docker
         self._cluster = cluster
         self.control_plane = control_plane
@@ -94,25 +106,34 @@ class Yard:
 
     @property
     def machines(self) -> list[Machine]:
-        """All of them."""
+        """All of them but the control plane's."""
         with self._lock:
-            return [*self._parked, *self._out.values()]
+            return [*self._parked, *(machine for machine in self._out.values() if machine is not self.control_plane)]
 
-    def take(self, count: int, name: str = "") -> tuple[list[Machine], int]:
-        """As many parked machines as there are, up to `count` (the one called `name`, if one is named), and how many are missing."""
+    def take(self, count: int, name: str = "", *, control_plane: bool = False) -> tuple[list[Machine], int]:
+        """As many parked machines as there are, up to `count` (the one called `name`, if one is named), and how many are missing.
+
+        The control plane's own comes first if it is asked for, and only then.
+        """
         with self._lock:
-            wanted = [machine for machine in self._parked if not name or machine.name == name][:count]
+            own = [self.control_plane] if control_plane and self.control_plane.name not in self._out else []
+            wanted = [machine for machine in [*own, *self._parked] if not name or machine.name == name][:count]
             self._parked = [machine for machine in self._parked if machine not in wanted]
             self._out.update({machine.name: machine for machine in wanted})
         return wanted, count - len(wanted)
 
     def give_back(self, machines: Sequence[Machine]) -> None:
         """Park machines."""
-        each(Machine.park, machines)
+        each(lambda machine: machine.park(), machines)
         with self._lock:
             for machine in machines:
-                if self._out.pop(machine.name, None):
+                if self._out.pop(machine.name, None) and machine is not self.control_plane:
                     self._parked.append(machine)
+
+    def is_out(self, machine: Machine) -> bool:
+        """Whether it is a node at present."""
+        with self._lock:
+            return machine.name in self._out
 
     def build(self, name: str, arguments: Sequence[str], *, network: bool) -> Machine:
         """Make one more, as kind made the others, and let kubeadm join it; kind has no command for that.

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from conformance.clusters import waiting
-from conformance.clusters.kind.machines import Machine, each, kubelet_arguments, may_set, reserved
+from conformance.clusters.kind.machines import ControlPlane, Machine, each, kubelet_arguments, may_set, reserved
 from conformance.clusters.nodes import CONTROL_PLANE, ApiNode, settled
 from conformance.clusters.protocol import Node
 from conformance.errors import ApiError, UsageError
+from conformance.kube.api import Api
 from conformance.kube.records import Taint
 from conformance.kube.resources import path
 
@@ -83,44 +84,56 @@ class KindNodes:
         """Let real nodes join; returns when they are Ready and without the not-ready taint, or with ready=False when they exist.
 
         Machines that wait are taken first; more of them are made, each with a kubeadm join of its own. With `name` a node that left
-        comes back.
+        comes back. The first with `control_plane` is the control plane's own machine, marked by kubeadm; further ones are workers that
+        look like it.
         """
         cluster = self._cluster
         if count < 1 or (name and count != 1):
             raise UsageError(f"join(count={count}, name={name!r}) makes no sense: at least one node joins, and a name fits one node only.")
         if len(self.all()) + count > cluster.facts.max_nodes:
             raise UsageError(f"{len(self._joined) + count} nodes are more than this cluster takes ({cluster.facts.max_nodes}). Use fewer.")
-        wanted = {**(labels or {}), **({CONTROL_PLANE: ""} if control_plane else {})}
-        wanted_taints = [{"key": t.key, "value": t.value or "", "effect": t.effect} for t in taints]
+        own = dict(labels or {})
+        own_taints = [{"key": t.key, "value": t.value or "", "effect": t.effect} for t in taints]
+        wanted, wanted_taints = dict(own), list(own_taints)
         if control_plane:
+            wanted[CONTROL_PLANE] = ""
             wanted_taints.append({"key": CONTROL_PLANE, "value": "", "effect": "NoSchedule"})
-        arguments = kubelet_arguments(wanted, wanted_taints, reserved(cluster.capacity, allocatable or {}))
-        machines, missing = cluster.yard.take(count, name)
+        room = reserved(cluster.capacity, allocatable or {})
+        arguments = kubelet_arguments(wanted, wanted_taints, room)
+        unmarked = kubelet_arguments(own, own_taints, room)
+        machines, missing = cluster.yard.take(count, name, control_plane=control_plane)
         names = [machine.name for machine in machines]
         detail = {"ready": ready, "labels": wanted, "taints": wanted_taints}
         nodes = [KindNode(cluster, machine) for machine in machines]
         self._joined.update({node.name: node for node in nodes})
         for one in names:
             cluster.journal("join", f"nodes/{one}", detail)
-        each(functools.partial(Machine.start_kubelet, arguments=arguments, network=ready), machines)
+        each(
+            lambda machine: machine.start_kubelet(unmarked if isinstance(machine, ControlPlane) else arguments, network=ready),
+            machines,
+        )
         for _ in range(missing):
             new = name or cluster.yard.new_name()
             cluster.journal("join", f"nodes/{new}", detail)
             node = KindNode(cluster, cluster.yard.build(new, arguments, network=ready))
             self._joined[node.name] = node
             nodes.append(node)
-        self._registered(nodes, {key: value for key, value in wanted.items() if not may_set(key)}, ready=ready)
+        self._registered(nodes, {key: value for key, value in wanted.items() if not may_set(key)}, marked=control_plane, ready=ready)
         return list(nodes)
 
-    def _registered(self, nodes: list[KindNode], administrators: Mapping[str, str], *, ready: bool) -> None:
+    def _registered(self, nodes: list[KindNode], administrators: Mapping[str, str], *, marked: bool, ready: bool) -> None:
         names = {node.name for node in nodes}
         what = f"{', '.join(sorted(names))} of {'ready' if ready else 'registered'} nodes"
         wait = functools.partial(waiting.until, self._cluster.api, path("nodes"), within=READY_LIMIT, what=what, check=self._cluster.check)
         if administrators or not ready:
             wait(lambda objects: names <= objects.keys())
-        if administrators:
-            for name in names:
-                self._cluster.api.patch(path("nodes", name=name), {"metadata": {"labels": dict(administrators)}})
+        for node in nodes:
+            by_hand = dict(administrators)
+            if marked and isinstance(node.machine, ControlPlane):
+                by_hand.pop(CONTROL_PLANE, None)
+                node.machine.mark()
+            if by_hand:
+                self._cluster.api.patch(path("nodes", name=node.name), {"metadata": {"labels": by_hand}})
         if ready:
             wait(lambda objects: names <= objects.keys() and all(settled(objects[name]) for name in names))
 
@@ -138,29 +151,24 @@ class KindNodes:
         if not self._joined:
             return
         cluster = self._cluster
-        out = {machine.name for machine in cluster.yard.machines}
-        cluster.yard.give_back([node.machine for node in self._joined.values() if node.name in out])
+        cluster.yard.give_back([node.machine for node in self._joined.values() if cluster.yard.is_out(node.machine)])
         for name in self._joined:
             with contextlib.suppress(ApiError):
                 cluster.api.delete(path("nodes", name=name))
-        self._clear_pods()
-
-    def _clear_pods(self) -> None:
-        """Remove the pods of scenarios, whatever holds them; the control plane's own stay."""
-        api = self._cluster.api
-        end = time.monotonic() + GONE_LIMIT
-        while time.monotonic() < end:  # a controller may make one more while the first ones go
-            pods = [pod for pod in api.list(path("pods"))["items"] if not _static(pod)]
-            if not pods:
-                return
-            for pod in pods:
-                meta = pod["metadata"]
-                where = path("pods", meta["namespace"], meta["name"])
-                with contextlib.suppress(ApiError):
-                    if meta.get("finalizers"):
-                        api.patch(where, {"metadata": {"finalizers": None}})
-                    api.delete(where, {"gracePeriodSeconds": 0})
+        clear_pods(cluster.api)
 
 
-def _static(pod: Mapping[str, Any]) -> bool:
-    return "kubernetes.io/config.mirror" in pod["metadata"].get("annotations", {})
+def clear_pods(api: Api) -> None:
+    """Remove all pods, whatever holds them; those that mirror the control plane's go with its Node and are only a picture of it."""
+    end = time.monotonic() + GONE_LIMIT
+    while time.monotonic() < end:  # a controller may make one more while the first ones go
+        pods = api.list(path("pods"))["items"]
+        if not pods:
+            return
+        for pod in pods:
+            meta = pod["metadata"]
+            where = path("pods", meta["namespace"], meta["name"])
+            with contextlib.suppress(ApiError):
+                if meta.get("finalizers"):
+                    api.patch(where, {"metadata": {"finalizers": None}})
+                api.delete(where, {"gracePeriodSeconds": 0})

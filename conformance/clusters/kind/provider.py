@@ -13,7 +13,8 @@ from conformance.clusters import waiting
 from conformance.clusters.kind import configuration, owners
 from conformance.clusters.kind.cluster import CAPABILITIES, LACKING, KindCluster
 from conformance.clusters.kind.driver import Driver
-from conformance.clusters.kind.machines import Machine, Yard, each, node_names
+from conformance.clusters.kind.machines import ControlPlane, Machine, Yard, each, node_names
+from conformance.clusters.kind.nodes import clear_pods
 from conformance.clusters.nodes import settled
 from conformance.clusters.protocol import Capability, Facts
 from conformance.components import build, images
@@ -37,8 +38,8 @@ class KindProvider:
     """Starts kind clusters of one Kubernetes minor.
 
     `image` is a node image to take instead of building one; `kind` a kind program instead of the pinned one. `workers` are made in the
-    beginning, more of them when a scenario needs them. kind writes into `kubeconfig`, if one is given.
-    `keep` is the folder for logs that are to be kept.
+    beginning, more of them when a scenario needs them; `side_by_side` clusters like this one run at once. kind writes into `kubeconfig`,
+    if one is given. `keep` is the folder for logs that are to be kept.
     """
 
     name = "kind"
@@ -50,6 +51,7 @@ class KindProvider:
         *,
         kubectl: Path,
         workers: int = 2,
+        side_by_side: int = 1,
         image: str = "",
         kind: Path | None = None,
         kubeconfig: Path | None = None,
@@ -61,6 +63,7 @@ class KindProvider:
         self._run_dir = run_dir
         self._kubectl = kubectl
         self._workers = max(1, min(workers, most_nodes()))
+        self._side_by_side = side_by_side
         self._image = image
         self._kind = kind
         self._kubeconfig = kubeconfig
@@ -68,22 +71,23 @@ class KindProvider:
         self._overrides = dict(overrides or {})
         self._keep = keep
 
-    def prepare(self) -> str:
-        """Check Docker, remove what dead runs left, and have kind and a node image; returns the image's name.
+    def prepare(self) -> configuration.Images:
+        """Check Docker, remove what dead runs left, and have kind and node images; returns their names.
 
         UsageError names what is in the way of Docker and the fix.
         """
         docker = Docker()
-        engine = usable.check(docker, nodes=self._workers)
+        engine = usable.check(docker, nodes=self._side_by_side * (self._workers + 1))
         owners.sweep(self._run_dir, docker)
         self._kind = self._kind or build.ensure(["kind"])["kind"]
         if not self._image:
-            return images.ensure(self.minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=self._overrides).name
-        return self._image
+            made = images.ensure(self.minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=self._overrides)
+            return configuration.Images(made.name, made.worker, own=True)
+        return configuration.Images(self._image, self._image, own=False)
 
     def open(self) -> KindCluster:
         """Create a cluster; returns when all its nodes have been Ready, and wait to join."""
-        image = self.prepare()
+        made = self.prepare()
         docker = Docker()
         engine = usable.reach(docker)
         if self._cluster_name and node_names(docker, self._cluster_name):
@@ -95,12 +99,10 @@ class KindProvider:
         owner = owners.create(self._run_dir)
         name = self._cluster_name or f"dsc-{secrets.token_hex(3)}"
         assert self._kind is not None
-        driver = Driver(name, owner.run, kind=self._kind, kubectl=self._kubectl, image=image, kubeconfig=self._kubeconfig)
+        driver = Driver(name, owner.run, kind=self._kind, kubectl=self._kubectl, kubeconfig=self._kubeconfig)
         try:
             configuration.prepare(owner.run)
-            config = configuration.cluster(
-                name, workers=self._workers, run=owner.run, cgroups_v1=engine.cgroups_v1, own_image=not self._image
-            )
+            config = configuration.cluster(name, workers=self._workers, run=owner.run, cgroups_v1=engine.cgroups_v1, images=made)
             file = owner.run / "kind.json"
             file.write_text(json.dumps(config))
             driver.create(file)
@@ -116,7 +118,7 @@ class KindProvider:
     def _ready(self, docker: Docker, driver: Driver, owner: owners.Owner, name: str) -> KindCluster:
         roles = node_names(docker, name)
         [control_plane] = roles["control-plane"]
-        yard = Yard(docker, name, Machine(docker, control_plane, 0), roles["worker"])
+        yard = Yard(docker, name, ControlPlane(docker, control_plane, 0), roles["worker"])
         each(Machine.connect, [yard.control_plane, *yard.machines])
         api = Api.connect(driver.kubeconfig)
         everybody = {control_plane, *roles["worker"]}
@@ -157,9 +159,10 @@ class KindProvider:
 
     @staticmethod
     def _park(api: Api, yard: Yard) -> None:
-        """Let every worker leave, so that each scenario finds the cluster without nodes of its own and has them join."""
-        machines = yard.machines
-        each(Machine.park, machines)
+        """Let every node leave, the control plane's too: each scenario finds the cluster empty, and has its nodes join."""
+        machines = [yard.control_plane, *yard.machines]
+        each(lambda machine: machine.park(), machines)
         for machine in machines:
             with contextlib.suppress(ApiError):
                 api.delete(path("nodes", name=machine.name))
+        clear_pods(api)

@@ -61,6 +61,7 @@ def prepare(say: Callable[[str], None], *, nodes: int = 8) -> usable.Engine:
         engine = usable.reach(docker)
         say(f"Docker {engine.version} answers.")
     _inotify(say)
+    _debootstrap(say)
     return usable.check(docker, nodes=nodes)
 
 
@@ -157,6 +158,14 @@ def _inotify(say: Callable[[str], None]) -> None:
     if usable.local() and limit.is_file() and int(limit.read_text()) < usable.INSTANCES and os.access(limit, os.W_OK) and os.geteuid() == 0:
         limit.write_text(f"{usable.INSTANCES}\n")
         say(f"fs.inotify.max_user_instances is {usable.INSTANCES} now, until the next boot: every node watches many files.")
+
+
+def _debootstrap(say: Callable[[str], None]) -> None:
+    """What a node image is begun with; where it cannot be installed the making of one says so."""
+    if not shutil.which("debootstrap") and _debian() and os.geteuid() == 0:
+        say("Installing Debian's package debootstrap, which a node image starts with …")
+        _apt("update", "--quiet")
+        _apt("install", "--yes", "--quiet", "--no-install-recommends", "debootstrap")
 
 
 def _apt(*arguments: str) -> None:

@@ -20,7 +20,7 @@ from conformance.components.locks import sweep, workplace
 from conformance.components.versions import MODULES, go_line, pinned
 from conformance.errors import BuildError, ToolMissing, UsageError
 
-FORMAT = 2
+FORMAT = 3
 """Counts changes of this module that make another image of the same inputs."""
 #: systemd 258 and later refuse the first version of control groups; trixie has 257.
 SUITE = "trixie"
@@ -47,6 +47,7 @@ PACKAGES = [
     "libseccomp2",
     "e2fsprogs",
     "busybox-static",
+    "docker-registry",
 ]
 REPOSITORY = "daemonset-conformance/node-base"
 LABEL = "conformance.daemonset/image"
@@ -55,6 +56,24 @@ CONFIG = {
     "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=docker"],
     "StopSignal": "SIGRTMIN+3",
     "Labels": {LABEL: "base"},
+}
+#: Where every node answers for images that are pulled: an untagged image is pulled at each start, whether it is there or not. It holds the
+#: few that scenarios run; the registry that an image's name says is asked after it. Not below /var, which a node copies when it starts.
+REGISTRY = "127.0.0.1:5000"
+REGISTRY_ROOT = "/opt/registry"
+REGISTRY_FILES = {
+    "etc/docker/registry/config.yml": f"""\
+version: 0.1
+log: {{level: error}}
+storage:
+  filesystem: {{rootdirectory: {REGISTRY_ROOT}}}
+  maintenance: {{uploadpurging: {{enabled: false}}}}
+http: {{addr: "{REGISTRY}"}}
+""",
+    "etc/containerd/certs.d/_default/hosts.toml": f"""\
+[host."http://{REGISTRY}"]
+  capabilities = ["pull", "resolve"]
+""",
 }
 CNI = ("host-local", "loopback", "ptp", "portmap")
 #: As in kind's Dockerfile: nothing starts by itself but what a node needs.
@@ -65,7 +84,7 @@ rm -f /lib/systemd/system/sockets.target.wants/*udev* /lib/systemd/system/socket
 /lib/systemd/system/basic.target.wants/*
 echo ReadKMsg=no >> /etc/systemd/journald.conf
 ln -sf /usr/lib/systemd/systemd /sbin/init
-systemctl enable kubelet.service containerd.service undo-mount-hacks.service
+systemctl enable kubelet.service containerd.service undo-mount-hacks.service docker-registry.service
 systemctl mask systemd-binfmt.service
 mkdir -p /etc/kubernetes/manifests /opt/cni/bin /etc/cni/net.d
 for program in containerd ctr containerd-shim-runc-v2; do ln -sf /usr/bin/$program /usr/local/bin/$program; done
@@ -78,7 +97,8 @@ rm -rf /var/cache/apt/* /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/* /
 
 def key(kind: str) -> str:
     """What the base image is made of, in a few letters."""
-    return hashlib.sha256(json.dumps([FORMAT, SUITE, PACKAGES, kind, CONFIG, TRIM], sort_keys=True).encode()).hexdigest()[:12]
+    inputs = [FORMAT, SUITE, PACKAGES, kind, CONFIG, REGISTRY_FILES, TRIM]
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def kind_version() -> str:
@@ -175,7 +195,11 @@ def _add_kind(root: Path, module: Path) -> None:
         raise BuildError(
             f"{containerd} of kind's module is not as expected (restrict_oom_score_adj); this version of kind needs another recipe."
         )
-    containerd.write_text(changed)
+    containerd.write_text(f'{changed}\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"\n')
+    for file_name, content in REGISTRY_FILES.items():
+        target = root / file_name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content)
     root.chmod(stat.S_IMODE(root.stat().st_mode) | 0o055)
 
 

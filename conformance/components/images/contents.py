@@ -15,7 +15,7 @@ PROGRAMS = "usr/local/bin"
 SLEEP = ["/bin/sh", "-c", "trap 'exit 0' TERM INT; while :; do sleep 3600 & wait $!; done"]
 
 #: What sleeps: the sandbox of every pod, the tags that scenarios update between, and the images that the documents name, which do nothing
-#: here but run. (An untagged image is pulled at every start, so a local one does not help it.)
+#: here but run.
 SLEEPERS = (
     "registry.k8s.io/pause:3.6",
     "registry.k8s.io/pause:3.8",
@@ -61,14 +61,21 @@ class Image:
     config: Mapping[str, Any]
 
 
-def images(listed: Sequence[str]) -> list[Image]:
-    """The images for what `kubeadm config images list` printed; program `busybox` stands for Debian's static one."""
-    made = []
-    path = {"Env": [f"PATH=/{PROGRAMS}:/usr/bin:/bin"]}
-    for name in CONTROL_PLANE:
-        tags = tuple(line for line in listed if re.search(rf"/{name}:", line))
-        made.append(Image(tags, name, {**path, "Entrypoint": [name]}))
+_PATH = {"Env": [f"PATH=/{PROGRAMS}:/usr/bin:/bin"]}
+
+
+def everywhere(listed: Sequence[str]) -> list[Image]:
+    """The images of every node, where `kubeadm config images list` printed `listed`; program `busybox` stands for Debian's static one."""
     sandboxes = tuple(line for line in listed if "/pause:" in line)
-    made.append(Image(tuple(dict.fromkeys((*SLEEPERS, *sandboxes))), "busybox", {**path, "Entrypoint": SLEEP}))
-    made.append(Image(TOOLS, "busybox", {**path, "Cmd": ["sh"]}))
-    return made
+    return [
+        Image(tuple(dict.fromkeys((*SLEEPERS, *sandboxes))), "busybox", {**_PATH, "Entrypoint": SLEEP}),
+        Image(TOOLS, "busybox", {**_PATH, "Cmd": ["sh"]}),
+    ]
+
+
+def control_plane(listed: Sequence[str]) -> list[Image]:
+    """The images of the control plane."""
+    return [
+        Image(tuple(line for line in listed if re.search(rf"/{name}:", line)), name, {**_PATH, "Entrypoint": [name]})
+        for name in CONTROL_PLANE
+    ]

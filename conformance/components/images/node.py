@@ -7,9 +7,10 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +22,11 @@ from conformance.components.progress import Printer, Progress, Step
 from conformance.components.versions import Minor, resolve
 from conformance.errors import BuildError
 
-FORMAT = 3
+FORMAT = 4
 """Counts changes of this module that make another image of the same inputs."""
 REPOSITORY = "daemonset-conformance/node"
+#: A worker has no use for the programs of the control plane, and each node copies /var, where its images are, when it starts.
+WORKERS = "daemonset-conformance/node-worker"
 PROGRAMS = (*contents.CONTROL_PLANE, "kubelet", "kubeadm", "kubectl")
 IN_PATH = ("kubelet", "kubeadm", "kubectl")
 #: Marks the containers in which images are made, with whose they are.
@@ -34,9 +37,23 @@ containerd >/tmp/containerd.log 2>&1 & pid=$!
 for attempt in $(seq 300); do ctr version >/dev/null 2>&1 && break; sleep 0.1; done
 for image in /images/*.tar; do ctr -n k8s.io images import --no-unpack "$image"; done
 for name in $(ctr -n k8s.io images ls -q); do ctr -n k8s.io images label "$name" io.cri-containerd.pinned=pinned >/dev/null; done
+"""
+#: Puts the same images into the registry that answers on every node, each below its name without the registry's.
+_SERVE = f"""
+docker-registry serve /etc/docker/registry/config.yml >/tmp/registry.log 2>&1 & registry=$!
+curl --silent --fail --output /dev/null --retry 100 --retry-delay 0 --retry-max-time 30 --retry-all-errors http://{base.REGISTRY}/v2/
+for name in $(ctr -n k8s.io images ls -q | grep -v sha256: | grep /); do
+    served="{base.REGISTRY}/${{name#*/}}"
+    ctr -n k8s.io images tag "$name" "$served" >/dev/null
+    ctr -n k8s.io images push --plain-http "$served" >/dev/null
+    ctr -n k8s.io images rm "$served" >/dev/null
+done
+kill $registry; wait $registry || true
+chown -R 0:0 /usr/bin/kubelet /usr/bin/kubeadm /usr/bin/kubectl /kind
+"""
+_END = """
 kill $pid; wait $pid || true
 rm -rf /images /tmp/* /run/containerd
-chown -R 0:0 /usr/bin/kubelet /usr/bin/kubeadm /usr/bin/kubectl /kind
 """
 #: containerd's control groups have to be driven as the kubelet's are.
 _CGROUPFS = "sed -i 's/SystemdCgroup = true/SystemdCgroup = false/' /etc/containerd/config.toml\n"
@@ -44,9 +61,10 @@ _CGROUPFS = "sed -i 's/SystemdCgroup = true/SystemdCgroup = false/' /etc/contain
 
 @dataclass(frozen=True)
 class NodeImage:
-    """A node image in Docker's store."""
+    """A node image in Docker's store: `name` for the control plane, `worker` for the others."""
 
     name: str
+    worker: str
     version: str
     cgroups_v1: bool
 
@@ -67,13 +85,13 @@ def ensure(
     programs = build.ensure(
         PROGRAMS, minor=chosen.minor, overrides={n: p for n, p in (overrides or {}).items() if n in PROGRAMS}, progress=progress
     )
-    name = f"{REPOSITORY}:{chosen.version}-{key(programs, cgroups_v1=cgroups_v1)}"
-    made = NodeImage(name, chosen.version, cgroups_v1)
-    if docker.inspect(name, kind="image"):
+    tag = f"{chosen.version}-{key(programs, cgroups_v1=cgroups_v1)}"
+    made = NodeImage(f"{REPOSITORY}:{tag}", f"{WORKERS}:{tag}", chosen.version, cgroups_v1)
+    if _there(docker, made):
         return made
     reporter = _Reporter(f"building node image {chosen.version.removeprefix('v')}", progress or Printer())
     with locked(_lock(), lambda: reporter.say("waiting for another run that builds one")):
-        if docker.inspect(name, kind="image"):
+        if _there(docker, made):
             return made
         _sweep(docker)
         try:
@@ -81,8 +99,12 @@ def ensure(
         except BaseException:
             reporter.end("stopped")
             raise
-    reporter.end(f"built {name}")
+    reporter.end(f"built {made.name}")
     return made
+
+
+def _there(docker: Docker, image: NodeImage) -> bool:
+    return all(docker.inspect(name, kind="image") for name in (image.name, image.worker))
 
 
 def clean(docker: Docker, *, images: bool) -> list[str]:
@@ -124,6 +146,7 @@ def key(programs: Mapping[str, Path], *, cgroups_v1: bool) -> str:
         base.key(base.kind_version()),
         cgroups_v1,
         _IMPORT,
+        _SERVE,
         contents.SLEEPERS,
         contents.TOOLS,
         contents.SLEEP,
@@ -145,39 +168,53 @@ def _make(docker: Docker, image: NodeImage, programs: Mapping[str, Path], report
     building = cache.root() / "building"
     building.mkdir(parents=True, exist_ok=True)
     sweep(building)
-    container = f"conformance-image-{secrets.token_hex(4)}"
     with workplace(building) as (folder, _):
-        try:
-            docker.run(
-                "run", "--detach", "--name", container, "--label", f"{OWNER}={_whose()}",
-                "--privileged", "--security-opt", "seccomp=unconfined", "--network", "none",
-                "--entrypoint", "/bin/sleep", below, "infinity",
-            )  # fmt: skip
-            reporter.say("writing the images of the control plane")
-            docker.run("cp", f"{container}:/usr/bin/busybox", str(folder / "busybox"))
-            _images(folder, programs, _listed(programs["kubeadm"], image.version))
+        listed = _listed(programs["kubeadm"], image.version)
+        with _container(docker, below, image.worker) as container:
             reporter.say("copying programs and images")
+            docker.run("cp", f"{container}:/usr/bin/busybox", str(folder / "busybox"))
             for program in IN_PATH:
                 docker.run("cp", "--follow-link", str(programs[program]), f"{container}:/usr/bin/{program}")
             (folder / "version").write_text(f"{image.version}\n")
             docker.run("cp", str(folder / "version"), f"{container}:/kind/version")
+            _images(folder, programs, contents.everywhere(listed))
             docker.run("cp", str(folder / "images"), f"{container}:/images")
-            reporter.say("importing the images into containerd")
-            docker.shell(container, (_CGROUPFS if image.cgroups_v1 else "") + _IMPORT, timeout=600)
+            reporter.say("importing the images of all nodes into containerd")
+            docker.shell(container, (_CGROUPFS if image.cgroups_v1 else "") + _IMPORT + _SERVE + _END, timeout=600)
+        with _container(docker, image.worker, image.name) as container:
+            reporter.say("adding the images of the control plane")
+            _images(folder, programs, contents.control_plane(listed))
+            docker.run("cp", str(folder / "images"), f"{container}:/images")
+            docker.shell(container, _IMPORT + _END, timeout=600)
             reporter.say("committing")
-            entrypoint = json.dumps(base.CONFIG["Entrypoint"])
-            docker.run(
-                "commit", "--change", f"ENTRYPOINT {entrypoint}", "--change", "CMD []", "--change", f"LABEL {base.LABEL}=node {OWNER}=",
-                container, image.name
-            )  # fmt: skip
-        finally:
-            docker.run("rm", "--force", "--volumes", container, check=False)
 
 
-def _images(folder: Path, programs: Mapping[str, Path], listed: list[str]) -> None:
+@contextlib.contextmanager
+def _container(docker: Docker, below: str, name: str) -> Iterator[str]:
+    """A container of the image `below` in which something is done, and that becomes the image `name` if it succeeds."""
+    container = f"conformance-image-{secrets.token_hex(4)}"
+    try:
+        docker.run(
+            "run", "--detach", "--name", container, "--label", f"{OWNER}={_whose()}",
+            "--privileged", "--security-opt", "seccomp=unconfined", "--network", "none",
+            "--entrypoint", "/bin/sleep", below, "infinity",
+        )  # fmt: skip
+        yield container
+        entrypoint = json.dumps(base.CONFIG["Entrypoint"])
+        docker.run(
+            "commit", "--change", f"ENTRYPOINT {entrypoint}", "--change", "CMD []", "--change", f"LABEL {base.LABEL}=node {OWNER}=",
+            container, name
+        )  # fmt: skip
+    finally:
+        docker.run("rm", "--force", "--volumes", container, check=False)
+
+
+def _images(folder: Path, programs: Mapping[str, Path], images: Sequence[contents.Image]) -> None:
+    """Write the images into the folder `images`, alone."""
+    shutil.rmtree(folder / "images", ignore_errors=True)
     (folder / "images").mkdir()
     architecture = archive.ARCHITECTURES.get(os.uname().machine, os.uname().machine)
-    for number, image in enumerate(contents.images(listed)):
+    for number, image in enumerate(images):
         layer = folder / "layer.tar"
         if image.program == "busybox":
             links = {f"bin/{applet}": "busybox" for applet in contents.APPLETS}

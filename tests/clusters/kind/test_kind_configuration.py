@@ -12,10 +12,12 @@ from conformance.clusters.protocol import Behaviour
 from conformance.kube.manifests import merge_template
 
 RUN = Path("/run/of/mine")
+OURS = configuration.Images("ours:1", "ours-worker:1", own=True)
+THEIRS = configuration.Images("theirs:1", "theirs:1", own=False)
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    return configuration.cluster("c", **{"workers": 2, "run": RUN, "cgroups_v1": True, "own_image": True, **changes})
+    return configuration.cluster("c", **{"workers": 2, "run": RUN, "cgroups_v1": True, "images": OURS, **changes})
 
 
 def patches(made: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -25,6 +27,7 @@ def patches(made: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_topology_and_whose_it_is() -> None:
     made = config(workers=3)
     assert [node["role"] for node in made["nodes"]] == ["control-plane", "worker", "worker", "worker"]
+    assert [node["image"] for node in made["nodes"]] == ["ours:1", "ours-worker:1", "ours-worker:1", "ours-worker:1"]
     for node in made["nodes"]:
         assert {"hostPath": str(RUN), "containerPath": configuration.OWNER_MOUNT, "readOnly": True} in node["extraMounts"]
 
@@ -47,10 +50,10 @@ def test_control_groups_of_both_versions() -> None:
 
 def test_a_published_image_gets_its_containerd_configured_too() -> None:
     assert "containerdConfigPatches" not in config()
-    [patch] = config(own_image=False)["containerdConfigPatches"]
+    [patch] = config(images=THEIRS)["containerdConfigPatches"]
     assert "SystemdCgroup = false" in patch
     assert "restrict_oom_score_adj = true" in patch
-    [patch] = config(own_image=False, cgroups_v1=False)["containerdConfigPatches"]
+    [patch] = config(images=THEIRS, cgroups_v1=False)["containerdConfigPatches"]
     assert "SystemdCgroup" not in patch
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fake_docker import FakeDocker
 
-from conformance.clusters.kind.machines import Machine, Yard, kubelet_arguments, may_set, reserved, run_flags
+from conformance.clusters.kind.machines import ControlPlane, Yard, kubelet_arguments, may_set, reserved, run_flags
 
 WORKER: dict[str, Any] = {
     "Config": {
@@ -94,7 +94,7 @@ def test_allocatable_is_what_is_not_reserved() -> None:
 @pytest.fixture
 def yard(tmp_path: Path) -> Yard:
     docker = FakeDocker(tmp_path)
-    return Yard(docker, "c", Machine(docker, "c-control-plane", 0), ["c-worker", "c-worker2"])
+    return Yard(docker, "c", ControlPlane(docker, "c-control-plane", 0), ["c-worker", "c-worker2"])
 
 
 def test_who_waits_is_taken_first(yard: Yard) -> None:
@@ -120,3 +120,18 @@ def test_given_back_is_parked(yard: Yard, tmp_path: Path) -> None:
     assert call.startswith("c-worker ")
     assert "systemctl stop kubelet" in call
     assert "tasks kill" in call
+
+
+def test_the_control_plane_takes_part_only_where_it_is_asked_for(yard: Yard, tmp_path: Path) -> None:
+    taken, missing = yard.take(2, control_plane=True)
+    assert ([machine.name for machine in taken], missing) == (["c-control-plane", "c-worker"], 0)
+    assert [machine.name for machine in yard.machines] == ["c-worker2", "c-worker"], "no further container is made like it"
+    again, _ = yard.take(1, control_plane=True)
+    assert [machine.name for machine in again] == ["c-worker2"], "there is one of it"
+
+    yard.give_back(taken)
+    calls = (tmp_path / "calls").read_text()
+    of_it = next(call for call in calls.split("exec --privileged ") if "c-control-plane" in call)
+    assert "--register-node=false" in of_it
+    assert "tasks kill" not in of_it, "its static pods go on"
+    assert [machine.name for machine in yard.take(4)[0]] == ["c-worker"]

@@ -86,7 +86,8 @@ def test_only_an_old_docker_needs_the_runtime(docker: FakeDocker, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("instances", "nodes", "refused"), [(128, 1, False), (128, 3, True), (512, 3, False), (512, 20, True), (1024, 100, False)]
+    ("instances", "nodes", "refused"),
+    [(128, 1, False), (128, 4, False), (128, 5, True), (512, 5, False), (512, 20, True), (1024, 100, False)],
 )
 def test_inotify_instances(docker: FakeDocker, tmp_path: Path, instances: int, nodes: int, refused: bool) -> None:
     running(docker, tmp_path)

@@ -67,7 +67,7 @@ def test_an_image_names_its_layer_by_its_bytes(tmp_path: Path) -> None:
 
 
 def test_every_program_of_the_control_plane_gets_the_name_that_kubeadm_wants() -> None:
-    by_program = {image.program: image for image in contents.images(LISTED) if image.program != "busybox"}
+    by_program = {image.program: image for image in contents.control_plane(LISTED)}
     assert {name: image.tags for name, image in by_program.items()} == {
         "kube-apiserver": ("registry.k8s.io/kube-apiserver:v1.37.1",),
         "kube-controller-manager": ("registry.k8s.io/kube-controller-manager:v1.37.1",),
@@ -80,7 +80,7 @@ def test_every_program_of_the_control_plane_gets_the_name_that_kubeadm_wants() -
 
 
 def test_what_scenarios_run_is_there_and_ends_when_asked() -> None:
-    [sleeper] = [image for image in contents.images(LISTED) if image.config.get("Entrypoint") == contents.SLEEP]
+    [sleeper] = [image for image in contents.everywhere(LISTED) if image.config.get("Entrypoint") == contents.SLEEP]
     for tag in ("3.6", "3.8", "3.9", "3.10", "3.10.2"):
         assert f"registry.k8s.io/pause:{tag}" in sleeper.tags
     assert "TERM" in contents.SLEEP[-1]
