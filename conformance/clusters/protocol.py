@@ -26,6 +26,8 @@ class Capability(enum.StrEnum):
     COMPONENT_CONTROL = "component-control"  # stop, pause, kill control-plane components
     AUDIT_LOG = "audit-log"
     REAL_KUBELET = "real-kubelet"
+    NODE_RESTART = "node-restart"  # restart a kubelet, or a whole node
+    STATIC_POD = "static-pod"  # put a manifest into a kubelet's own folder
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,25 @@ class Node(Protocol):
         so. What the pod's own template asks for holds too: the slower of the two. A further call replaces the one before, and one without
         arguments takes everything back: pods that were kept from becoming ready then do. It needs Capability.POD_PHASE and POD_TIMING.
         """
+        ...
+
+    def restart_kubelet(self) -> None:
+        """Restart its kubelet alone; returns when the process has been started. It needs Capability.NODE_RESTART."""
+        ...
+
+    def restart(self) -> None:
+        """Let the machine go down and come up again; returns when its kubelet has been started. It needs Capability.NODE_RESTART."""
+        ...
+
+    def run_static_pod(self, namespace: str, name: str) -> None:
+        """Let its kubelet run a pod that the API server was not asked about; returns when its container runs, API server or not.
+
+        Its mirror pod is called NAME-NODE. It needs Capability.STATIC_POD.
+        """
+        ...
+
+    def remove_static_pod(self, name: str) -> None:
+        """Take its manifest away, so that the kubelet ends it."""
         ...
 
     def leave(self) -> None:

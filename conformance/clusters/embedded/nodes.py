@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.clusters import waiting
 from conformance.clusters.embedded import behaviours
 from conformance.clusters.embedded.components import KUBELET_LABEL, KUBELET_VALUE
+from conformance.clusters.nodes import RemoteMachine
 from conformance.clusters.protocol import Node
 from conformance.errors import ApiError, UsageError
 from conformance.faults import kubelet
@@ -32,7 +33,7 @@ _PARALLEL = 8
 _ATTEMPTS = 20
 
 
-class EmbeddedNode:
+class EmbeddedNode(RemoteMachine):
     """A node of the embedded cluster."""
 
     def __init__(self, cluster: EmbeddedCluster, name: str) -> None:
