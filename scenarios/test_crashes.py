@@ -34,17 +34,17 @@ def test_a_crash_loop_is_left_to_the_kubelet(cluster: ScenarioCluster, daemonset
 def test_an_update_that_crashes_stops_at_the_budget(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A rolling update whose containers crash breaks as many nodes as maxUnavailable allows and stays there; undoing it mends them."""
     nodes = cluster.nodes.join(3)
-    agent = daemonset("agent-shell.yaml", spec={"minReadySeconds": 3})
+    agent = daemonset("agent-port.yaml")  # it is ready when its port answers, so that one that crashes never is
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=3))
 
     agent.patch_template({"spec": {"containers": [{"name": "agent", "command": ["sh", "-c", "sleep 1; exit 1"]}]}})
 
     crashing = agent.pods_where(
         "one pod has crashed twice, the other two are as they were",
-        lambda pods: sorted(pod.restarts >= 2 for pod in pods) == [False, False, True],
+        lambda pods: sorted((pod.ready, pod.restarts >= 2) for pod in pods) == [(False, True), (True, False), (True, False)],
     )
-    trace.until(crashing, agent.status(updated_number_scheduled=1), within=60)
-    trace.stays(agent.status(updated_number_scheduled=1), seconds=4)
+    trace.until(crashing, agent.status(updated_number_scheduled=1), within=90)
+    trace.stays(agent.status(updated_number_scheduled=1, number_available=2), seconds=4)
     cluster.kubectl("rollout", "undo", f"daemonset/{agent.name}")
     agent.refresh()
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes))

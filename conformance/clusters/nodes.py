@@ -41,6 +41,14 @@ class RemoteMachine:
         """Not here."""
         self._lack("it cannot be restarted", "NODE_RESTART")
 
+    def isolate(self) -> None:
+        """Not here."""
+        self._lack("it cannot be cut off from the API server", "NODE_ISOLATION")
+
+    def rejoin(self) -> None:
+        """Not here."""
+        self._lack("it was never cut off from the API server", "NODE_ISOLATION")
+
     def run_static_pod(self, namespace: str, name: str) -> None:
         """Not here."""
         self._lack(f"its kubelet cannot be given the static pod {namespace}/{name}", "STATIC_POD")

@@ -27,6 +27,7 @@ class Capability(enum.StrEnum):
     AUDIT_LOG = "audit-log"
     REAL_KUBELET = "real-kubelet"
     NODE_RESTART = "node-restart"  # restart a kubelet, or a whole node
+    NODE_ISOLATION = "node-isolation"  # cut a node off from the API server, with its kubelet running
     STATIC_POD = "static-pod"  # put a manifest into a kubelet's own folder
 
 
@@ -100,8 +101,16 @@ class Node(Protocol):
         """Let the machine go down and come up again; returns when its kubelet has been started. It needs Capability.NODE_RESTART."""
         ...
 
+    def isolate(self) -> None:
+        """Cut its machine off from the API server; its kubelet goes on. It needs Capability.NODE_ISOLATION."""
+        ...
+
+    def rejoin(self) -> None:
+        """Let its machine reach the API server again."""
+        ...
+
     def run_static_pod(self, namespace: str, name: str) -> None:
-        """Let its kubelet run a pod that the API server was not asked about; returns when its container runs, API server or not.
+        """Let its kubelet run a pod that the API server was not asked about; returns when its container runs, isolated or not.
 
         Its mirror pod is called NAME-NODE. It needs Capability.STATIC_POD.
         """

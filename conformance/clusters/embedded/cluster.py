@@ -22,8 +22,10 @@ from conformance.kube.resources import path
 
 LACKING = {
     Capability.REAL_KUBELET: "its kubelets are simulated; take a kind or existing cluster for real ones",
-    Capability.NODE_RESTART: "its nodes are objects without a machine; take a kind cluster",
-    Capability.STATIC_POD: "its nodes are objects without a machine; take a kind cluster",
+    **dict.fromkeys(
+        (Capability.NODE_RESTART, Capability.NODE_ISOLATION, Capability.STATIC_POD),
+        "its nodes are objects without a machine; take a kind cluster",
+    ),
 }
 CAPABILITIES = frozenset(Capability) - LACKING.keys()
 MAX_NODES = 1000

@@ -23,6 +23,7 @@ _KUBELET_ALWAYS = "--runtime-cgroups=/system.slice/containerd.service"
 _NO_CONTAINERS = "for task in $(ctr -n k8s.io tasks ls -q); do ctr -n k8s.io tasks kill -s KILL $task || true; done 2>/dev/null"
 #: What a kubelet remembers of the pods that it had, and those that it would start by itself.
 _FORGET = f"rm -f /var/lib/kubelet/*_state {staticpods.FOLDER}/*"
+_CONNECTED = "ip route flush type blackhole"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,14 @@ class Machine:
         """Shut it down and start it again, with everything that ran on it."""
         boot.reboot(self.docker, self.name)
 
+    def cut_off(self, address: str) -> None:
+        """Let nothing that it sends reach an address."""
+        self.sh(f"ip route replace blackhole {address}/32")
+
+    def connect_again(self) -> None:
+        """Let everything through."""
+        self.sh(_CONNECTED)
+
     def run_static_pod(self, namespace: str, name: str) -> None:
         """Let its kubelet run a pod from a file; returns when it runs."""
         script, stdin = staticpods.run(namespace, name)
@@ -84,7 +93,7 @@ class Machine:
 
     def park(self) -> None:
         """Stop the kubelet and everything that it runs."""
-        self.sh(f"systemctl stop kubelet; {_NO_CONTAINERS}; {_FORGET}")
+        self.sh(f"systemctl stop kubelet; {_NO_CONTAINERS}; {_FORGET}; {_CONNECTED}")
 
     def remove(self) -> None:
         """End it, with its volume."""
@@ -141,8 +150,8 @@ class Yard:
         self._docker.run("run", *run_flags(like, name))
         try:
             boot.booted(self._docker, name)
-            address = self._address(name)
-            kubeadm = model.sh("cat /kind/kubeadm.conf").replace(f"/{model.name}", f"/{name}").replace(self._address(model.name), address)
+            address = self.address(name)
+            kubeadm = model.sh("cat /kind/kubeadm.conf").replace(f"/{model.name}", f"/{name}").replace(self.address(model.name), address)
             line = shlex.join(["KUBELET_EXTRA_ARGS=" + " ".join([_KUBELET_ALWAYS, *arguments])])
             machine.sh(f"echo {line} > /etc/default/kubelet; cat > /kind/kubeadm.conf", stdin=kubeadm)
             if network:
@@ -161,7 +170,8 @@ class Yard:
         names = (f"{self._cluster}-worker{number if number > 1 else ''}" for number in itertools.count(1))
         return next(name for name in names if name not in taken)
 
-    def _address(self, name: str) -> str:
+    def address(self, name: str) -> str:
+        """The address of a container in the cluster's network."""
         container = self._docker.inspect(name)
         assert container is not None
         [network] = container["NetworkSettings"]["Networks"].values()

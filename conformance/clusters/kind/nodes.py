@@ -67,6 +67,16 @@ class KindNode(ApiNode):
         self._host.journal("restart", f"nodes/{self.name}", {})
         self.machine.reboot()
 
+    def isolate(self) -> None:
+        """Drop what its machine sends to the control plane's."""
+        self._host.journal("isolate", f"nodes/{self.name}", {})
+        self.machine.cut_off(self._host.yard.address(self._host.yard.control_plane.name))
+
+    def rejoin(self) -> None:
+        """Let it through again."""
+        self._host.journal("rejoin", f"nodes/{self.name}", {})
+        self.machine.connect_again()
+
     def run_static_pod(self, namespace: str, name: str) -> None:
         """Put a manifest into its kubelet's folder; returns when the pod runs."""
         self._host.journal("run-static-pod", f"nodes/{self.name}", {"pod": name})

@@ -60,6 +60,19 @@ def test_a_kubelet_restarts_alone(docker: FakeDocker) -> None:
     assert call.endswith("systemctl restart kubelet")
 
 
+def test_what_is_cut_off_is_connected_again_also_when_it_is_parked(docker: FakeDocker) -> None:
+    machine = Machine(docker, "c-worker", 1)
+
+    machine.cut_off("172.18.0.2")
+    machine.connect_again()
+    machine.park()
+
+    cut, connected, parked = docker.calls
+    assert cut.endswith("ip route replace blackhole 172.18.0.2/32")
+    assert connected.endswith("ip route flush type blackhole")
+    assert "ip route flush type blackhole" in parked
+
+
 def test_a_parked_machine_forgets_its_static_pods(docker: FakeDocker) -> None:
     Machine(docker, "c-worker", 1).park()
 
@@ -95,6 +108,8 @@ def test_nodes_without_a_machine_say_which_capability_is_missing(kind: type[Remo
     for act, capability in (
         (node.restart_kubelet, "NODE_RESTART"),
         (node.restart, "NODE_RESTART"),
+        (node.isolate, "NODE_ISOLATION"),
+        (node.rejoin, "NODE_ISOLATION"),
         (lambda: node.run_static_pod("ns", "p"), "STATIC_POD"),
         (lambda: node.remove_static_pod("p"), "STATIC_POD"),
     ):
