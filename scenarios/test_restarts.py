@@ -71,7 +71,8 @@ def test_a_static_pod_cannot_be_deleted_through_the_api(cluster: ScenarioCluster
     first = trace.past.last_pod(mirror)
     cluster.kubectl("exec", mirror, "--", "touch", OWN_FILE)
     cluster.kubectl("delete", "pod", mirror, "--wait=false")
-    trace.until(cluster.pod_is_another(mirror, first.metadata.uid), cluster.pod_runs(mirror))
+    # The kubelet looks at its static pods at the latest every minute and a half.
+    trace.until(cluster.pod_is_another(mirror, first.metadata.uid), cluster.pod_runs(mirror), within=180)
     cluster.kubectl("exec", mirror, "--", "ls", OWN_FILE)
     assert trace.past.last_pod(mirror).restarts == 0
     node.remove_static_pod("static")
