@@ -54,7 +54,7 @@ def test_pods_come_back_with_their_node(cluster: ScenarioCluster, daemonset: Cre
     trace.expect_creations(agent, 2)
 
 
-@scenario("L09", seconds=20)
+@scenario("L09", seconds=90)
 @claim("002-59", "002-60", "D1-63")
 @needs(Capability.REAL_KUBELET, Capability.STATIC_POD, nodes=1)
 def test_a_static_pod_cannot_be_deleted_through_the_api(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
@@ -80,7 +80,7 @@ def test_a_static_pod_cannot_be_deleted_through_the_api(cluster: ScenarioCluster
     trace.expect_creations(agent, 1)
 
 
-@scenario("L09", seconds=30)
+@scenario("L09", seconds=100)
 @claim("002-61", "D1-64")
 @needs(Capability.REAL_KUBELET, Capability.STATIC_POD, Capability.NODE_ISOLATION, nodes=1)
 def test_a_static_pod_needs_no_api_server(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
@@ -96,7 +96,7 @@ def test_a_static_pod_needs_no_api_server(cluster: ScenarioCluster, daemonset: C
     node.rejoin()
 
     mirror = f"static-{node.name}"
-    trace.until(cluster.pod_runs(mirror), agent.exactly_on(node), agent.keeps(before), within=120)
+    trace.until(cluster.pod_runs(mirror), agent.exactly_on(node), agent.keeps(before), within=240)
     assert agent.pod_on(node).restarts == 0
     node.remove_static_pod("static")
     trace.until(cluster.pod_absent(mirror))

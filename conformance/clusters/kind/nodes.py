@@ -68,7 +68,7 @@ class KindNode(ApiNode):
         self.machine.reboot()
 
     def isolate(self) -> None:
-        """Drop what its machine sends to the control plane's."""
+        """Refuse its machine the API server."""
         self._host.journal("isolate", f"nodes/{self.name}", {})
         self.machine.cut_off(self._host.yard.address(self._host.yard.control_plane.name))
 

@@ -68,9 +68,9 @@ def test_what_is_cut_off_is_connected_again_also_when_it_is_parked(docker: FakeD
     machine.park()
 
     cut, connected, parked = docker.calls
-    assert cut.endswith("ip route replace blackhole 172.18.0.2/32")
-    assert connected.endswith("ip route flush type blackhole")
-    assert "ip route flush type blackhole" in parked
+    assert cut.endswith("iptables -w -A CONFORMANCE -d 172.18.0.2 -p tcp --dport 6443 -j REJECT --reject-with tcp-reset")
+    assert connected.endswith("iptables -w -F CONFORMANCE 2>/dev/null || true")
+    assert "iptables -w -F CONFORMANCE" in parked
 
 
 def test_a_parked_machine_forgets_its_static_pods(docker: FakeDocker) -> None:
