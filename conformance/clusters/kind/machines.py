@@ -80,7 +80,8 @@ class Machine:
         """Let it find nobody at the API server's port of an address, also on connections that it has."""
         # Reset rather than dropped: a kubelet takes 45 s to give up a connection that is silent.
         self.sh(
-            f"iptables -w -N {_CHAIN} 2>/dev/null || true; iptables -w -C OUTPUT -j {_CHAIN} 2>/dev/null || iptables -w -I OUTPUT -j {_CHAIN}; "
+            f"iptables -w -N {_CHAIN} 2>/dev/null || true; "
+            f"iptables -w -C OUTPUT -j {_CHAIN} 2>/dev/null || iptables -w -I OUTPUT -j {_CHAIN}; "
             f"iptables -w -A {_CHAIN} -d {address} -p tcp --dport 6443 -j REJECT --reject-with tcp-reset"
         )
 
