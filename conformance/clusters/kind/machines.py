@@ -23,6 +23,8 @@ _KUBELET_ALWAYS = "--runtime-cgroups=/system.slice/containerd.service"
 _NO_CONTAINERS = "for task in $(ctr -n k8s.io tasks ls -q); do ctr -n k8s.io tasks kill -s KILL $task || true; done 2>/dev/null"
 #: What a kubelet remembers of the pods that it had, and those that it would start by itself.
 _FORGET = f"rm -f /var/lib/kubelet/*_state {staticpods.FOLDER}/*"
+#: What is killed is not torn down: the next pod with the same host port would be hidden behind the rule of a dead one.
+_NO_HOST_PORTS = "iptables -w -t nat -F CNI-HOSTPORT-DNAT 2>/dev/null || true"
 #: A chain of our own, so that letting everything through again is one command.
 _CHAIN = "CONFORMANCE"
 _CONNECTED = f"iptables -w -F {_CHAIN} 2>/dev/null || true"
@@ -100,7 +102,7 @@ class Machine:
 
     def park(self) -> None:
         """Stop the kubelet and everything that it runs."""
-        self.sh(f"systemctl stop kubelet; {_NO_CONTAINERS}; {_FORGET}; {_CONNECTED}")
+        self.sh(f"systemctl stop kubelet; {_NO_CONTAINERS}; {_NO_HOST_PORTS}; {_FORGET}; {_CONNECTED}")
 
     def remove(self) -> None:
         """End it, with its volume."""

@@ -79,6 +79,13 @@ def test_a_parked_machine_forgets_its_static_pods(docker: FakeDocker) -> None:
     assert re.search(r"systemctl stop kubelet;.*rm -f .*/etc/kubernetes/manifests/\*", docker.calls[0])
 
 
+def test_a_parked_machine_gives_its_host_ports_back(docker: FakeDocker) -> None:
+    """Seen on a cluster: the rule of a pod that had been killed led the port of the next scenario's pod to a dead address."""
+    Machine(docker, "c-worker", 1).park()
+
+    assert re.search(r"tasks kill.*iptables -w -t nat -F CNI-HOSTPORT-DNAT", docker.calls[0])
+
+
 def test_a_static_pod_is_waited_for_without_an_api_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The script is run as it is, with folders of the test's own and the test in the role of the kubelet."""
     monkeypatch.setattr(staticpods, "FOLDER", str(tmp_path / "manifests"))
