@@ -1,7 +1,7 @@
 """Building components from pinned Go modules, once for each user and version.
 
 `ensure` is the one entrance: what is built already costs a few system calls, what is missing is compiled with one
-`go build` for each module.
+`go build` for each module, or downloaded if the user asked for released binaries.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from conformance.components import cache, failures
+from conformance.components import cache, failures, released
 from conformance.components.compiling import Watch, compile_all
+from conformance.components.fetching import fetching
 from conformance.components.locks import locked, sweep, workplace
 from conformance.components.plan import Job, Module, plan
 from conformance.components.progress import Printer, Progress, Step
@@ -34,15 +35,27 @@ def ensure(
     given = overrides or {}
     for name in given:
         component(name)
-    jobs = _plan([name for name in dict.fromkeys(names) if name not in given], minor)
+    asked = [name for name in dict.fromkeys(names) if name not in given]
+    loaded = _download(asked, minor, progress or Printer()) if released.wanted() else {}
+    jobs = _plan([name for name in asked if name not in loaded], minor)
     missing: dict[Path, tuple[Module, list[Job]]] = {}
     for module, job in jobs:
         if not job.entry.intact():
             missing.setdefault(module.folder, (module, []))[1].append(job)
-    for module, wanted in missing.values():
-        _build(module, wanted, progress or Printer())
-    built = {job.component.name: job.entry.binary for _, job in jobs}
+    builds = list(missing.values())
+    with fetching(builds[1:]):
+        for module, wanted in builds:
+            _build(module, wanted, progress or Printer())
+    built = loaded | {job.component.name: job.entry.binary for _, job in jobs}
     return {name: given.get(name) or built[name] for name in names}
+
+
+def _download(names: Sequence[str], minor: str, progress: Progress) -> dict[str, Path]:
+    found = {name: released.find(component(name), resolve(minor)) for name in names}
+    for download in found.values():
+        if download is not None and not download.entry.intact():
+            released.fetch(download, progress)
+    return {name: download.entry.binary for name, download in found.items() if download is not None}
 
 
 def verify(names: Sequence[str], *, minor: str = DEFAULT) -> list[str]:

@@ -41,6 +41,19 @@ def of_system(error: OSError, go: Path) -> BuildError:
     )
 
 
+def not_downloaded(error: Exception, url: str, variable: str) -> BuildError:
+    """The error for a released binary that did not come."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return BuildError(
+            f"the disk is full: {cache.free(cache.root()) / 1e6:.0f} MB are free at {cache.root()}; `conformance clean --cache` frees "
+            f"{cache.size() / 1e6:.0f} MB, and XDG_CACHE_HOME moves the cache to a larger disk."
+        )
+    return BuildError(
+        f"{url} could not be downloaded: {error}. Check the network (a proxy is taken from HTTPS_PROXY), name a mirror with "
+        f"{variable}=https://…, or unset {variable} to have the component compiled."
+    )
+
+
 def _full(go: str, environment: Mapping[str, str]) -> BuildError:
     folders = {"the cache of built components": cache.root()}
     asked = ["GOCACHE", "GOMODCACHE", "GOTMPDIR"]

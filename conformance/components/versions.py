@@ -40,14 +40,26 @@ class Minor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commit: str = ""
 
 
+class Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a project publishes its binary: `{name}`, `{version}` and `{arch}` are filled in; `member` is its place in a tar archive."""
+
+    url: str
+    checksums: str = ""
+    member: str = ""
+
+
 class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One program: its Go package, the module that pins it (empty: the minor's), how to ask for its version, and words its answer has."""
+    """One program: its Go package, the module that pins it (empty: the minor's), how to ask for its version, and words its answer has.
+
+    `release` is left out where there is no binary to download.
+    """
 
     name: str
     package: str
     module: str = ""
     ask: tuple[str, ...] = ("--version",)
     says: str = ""
+    release: Release | None = None
 
 
 def _read() -> tuple[str, dict[str, Minor], dict[str, Component]]:

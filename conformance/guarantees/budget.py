@@ -56,7 +56,7 @@ def _taken(step: Step) -> Taken | None:
     on=("deletion",),
     reads=("pods", "daemonsets", "nodes"),
 )
-def budget_kept(step: Step, _: object) -> Evaluation:
+def budget_kept(step: Step, races: dict[str, float]) -> Evaluation:
     """The controller deletes an available pod only while the nodes without one, this one's counted, stay within ceil(maxUnavailable).
 
     Counted are the nodes that should run a pod and have no available, non-terminating one: those the controller made so at once, all others
@@ -64,7 +64,8 @@ def budget_kept(step: Step, _: object) -> Evaluation:
     not available, pods on nodes that stopped being eligible, surging DaemonSets.
 
     One way to break it is known (BETWEEN_TWO_LOOKS), and recognised by this: without the nodes whose pod's object went within the last LAG,
-    and that have no new pod yet, the budget would be kept.
+    and that have no new pod yet, the budget would be kept. It is a race that is seldom lost, so it explains one burst of writes for each
+    DaemonSet and scenario: a controller that does it again does not count such nodes at all.
     """
     taken = _taken(step)
     if taken is None:
@@ -90,7 +91,9 @@ def budget_kept(step: Step, _: object) -> Evaluation:
             f"nodes have no available pod ({', '.join(sorted(down)[:10])}), and maxUnavailable allows {allowed}."
         )
         unseen = {name for name in down if step.ledger.now - watched.emptied.get(name, float("-inf")) <= LAG}
-        known = BETWEEN_TWO_LOOKS if len(down - unseen) <= allowed else None
+        now = step.ledger.now
+        raced = len(down - unseen) <= allowed and now - races.setdefault(watched.uid, now) <= LAG
+        known = BETWEEN_TWO_LOOKS if raced else None
         return Violation(message, references(watched, node, [pod]), known) if sure else Undecided(f"who deleted is not known: {message}")
     if doubtful and not sure and len(down | doubtful) > allowed:
         return Undecided(

@@ -18,11 +18,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-import msgspec
-
 from conformance.errors import ApiError, ClusterError, ConformanceError
 from conformance.kube.api import Api
 from conformance.kube.resources import path
+from conformance.kube.stream import Expired, Key, Known, Unreadable, lines, number, read_line, read_list
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -31,9 +30,7 @@ if TYPE_CHECKING:
 #: synced   the first list is complete; rv is the list's own
 #: seen     the store moved to this revision, and nothing that is recorded changed
 ChangeType = Literal["listed", "added", "modified", "deleted", "gap", "synced", "seen"]
-Key = tuple[str, str]
 
-_TYPES: dict[str, ChangeType] = {"ADDED": "added", "MODIFIED": "modified", "DELETED": "deleted"}
 #: The server ends a watch after a time between these (seconds); spread, so that watches do not all start again at once.
 _SERVER_TIMEOUT = (180, 300)
 #: How much longer than the server the client waits for a sign of life.
@@ -59,37 +56,6 @@ class Change:
 _State = Literal["opening", "watching", "failing", "ended"]
 
 
-class _Line(msgspec.Struct):
-    type: str = ""
-    object: dict[str, Any] = {}
-
-
-class _List(msgspec.Struct):
-    metadata: dict[str, Any] = {}
-    items: list[dict[str, Any]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    uid: str
-    rv: str
-    object: bytes
-    bare: bytes  # the object without its resourceVersion, to tell no-ops from changes
-
-
-class _Expired(Exception):
-    """The version to go on from is no longer there."""
-
-
-class _Unreadable(Exception):
-    """A line of the stream is not what a watch sends."""
-
-
-_LINE = msgspec.json.Decoder(_Line)
-_LIST = msgspec.json.Decoder(_List)
-_ENCODER = msgspec.json.Encoder()
-
-
 class Watch:
     """The list + watch loop of one resource, in a thread of its own; `emit` is called from that thread.
 
@@ -112,7 +78,7 @@ class Watch:
         self._path = path(resource, namespace)
         self._receiver = emit
         self._skip_noops = skip_noops
-        self._known: dict[Key, _Known] = {}
+        self._known: dict[Key, Known] = {}
         self._version = ""
         self._listed = threading.Event()
         self._stopping = threading.Event()
@@ -190,9 +156,9 @@ class Watch:
                     expired = ""
                     continue
                 self._watch()
-            except _Expired as reason:
+            except Expired as reason:
                 expired = str(reason)
-            except _Unreadable as reason:
+            except Unreadable as reason:
                 unreadable = unreadable + 1 if self._version == before else 1
                 if unreadable >= _UNREADABLE_LIMIT:
                     unreadable, expired = 0, str(reason)
@@ -210,7 +176,7 @@ class Watch:
 
     def _gap(self, reason: str, at: float | None = None, until: int | None = None) -> None:
         # It stands behind the last change that was seen, before all that may have been missed.
-        since = _number(self._version)
+        since = number(self._version)
         detail = {"since": since, "until": until, "reason": reason}
         rv = None if since is None else since + 1
         self._receiver(Change(at or time.monotonic(), "gap", self.resource, rv, detail=detail))
@@ -226,7 +192,7 @@ class Watch:
                     raise ClusterError("the watch is being stopped")
             yield response
         except Exception as error:
-            if isinstance(error, (ConformanceError, _Expired, _Unreadable)):
+            if isinstance(error, (ConformanceError, Expired, Unreadable)):
                 raise
             if not (_is_transport(error) or self._stopping.is_set()):
                 raise
@@ -247,33 +213,18 @@ class Watch:
         try:
             with self._open(seconds + _PATIENCE, **query) as response:
                 self._become("watching")
-                for at, line in _lines(response):
+                for at, line in lines(response):
                     self._line(at, line)
         except ApiError as error:
             if error.code == 410:
-                raise _Expired(f"HTTP {error}") from error
+                raise Expired(f"HTTP {error}") from error
             raise
 
     def _line(self, at: float, line: bytes) -> None:
-        try:
-            event = _LINE.decode(line)
-        except msgspec.DecodeError as error:
-            raise _Unreadable(f"unreadable line in the watch: {error}") from error
-        if event.type == "ERROR":
-            code, message = event.object.get("code", 0), event.object.get("message", "")
-            if code == 410 or event.object.get("reason") in ("Expired", "Gone"):
-                raise _Expired(f"ERROR event {code}: {message}")
-            raise ApiError(code, event.object.get("reason", ""), message)
-        try:
-            meta = event.object["metadata"]
-            version = meta["resourceVersion"]
-            if event.type == "BOOKMARK":
-                self._version = version
-                return
-            kind = _TYPES[event.type]
-            key, known = _learn(event.object, keep_bare=self._skip_noops)
-        except (KeyError, TypeError) as error:
-            raise _Unreadable(f"a line of the watch lacks {error}") from error
+        kind, version, key, known = read_line(line, keep_bare=self._skip_noops)
+        if kind == "bookmark":
+            self._version = version
+            return
         before = self._known.get(key)
         if kind == "deleted":
             self._known.pop(key, None)
@@ -281,9 +232,9 @@ class Watch:
             self._known[key] = known
         self._version = version
         if self._skip_noops and kind == "modified" and before is not None and before.bare == known.bare:
-            self._emit(Change(at, "seen", self.resource, _number(version)))
+            self._emit(Change(at, "seen", self.resource, number(version)))
         else:
-            self._emit(Change(at, kind, self.resource, _number(version), known.object))
+            self._emit(Change(at, kind, self.resource, number(version), known.object))
 
     def _relist(self, reason: str) -> None:
         """List everything; after a gap, say what the list shows to have changed."""
@@ -291,18 +242,16 @@ class Watch:
             data = response.read()
         at = time.monotonic()
         try:
-            listed = _LIST.decode(data)
-            now = dict(_learn(item, keep_bare=self._skip_noops) for item in listed.items or ())
-            version: str = listed.metadata["resourceVersion"]
-        except (msgspec.DecodeError, KeyError, TypeError) as error:
-            raise ClusterError(f"the list of {self.resource} is not a list ({error}): {data[:200]!r}") from error
-        before, until = self._known, _number(version)
+            now, version = read_list(data, keep_bare=self._skip_noops)
+        except Unreadable as error:
+            raise ClusterError(f"the list of {self.resource} is {error}") from error
+        before, until = self._known, number(version)
         if reason and not self._stopping.is_set():
             self._gap(reason, at, until)
         self._known, self._version = now, version
         for key, known in now.items():
             old = before.get(key)
-            rv = _number(known.rv)
+            rv = number(known.rv)
             if old is not None and old.uid != known.uid:
                 self._emit(Change(at, "deleted", self.resource, rv, old.object, {"inferred": True}))
             if old is None or old.rv != known.rv:
@@ -312,38 +261,6 @@ class Watch:
                 self._emit(Change(at, "deleted", self.resource, until, old.object, {"inferred": True}))
         if not reason:
             self._emit(Change(at, "synced", self.resource, until))
-
-
-def _learn(obj: dict[str, Any], *, keep_bare: bool) -> tuple[Key, _Known]:
-    meta = obj["metadata"]
-    meta.pop("managedFields", None)
-    version: str = meta["resourceVersion"]
-    bare = b""
-    if keep_bare:
-        del meta["resourceVersion"]
-        bare = _ENCODER.encode(obj)
-        meta["resourceVersion"] = version
-    key = (meta.get("namespace", ""), meta["name"])
-    return key, _Known(meta.get("uid", ""), version, _ENCODER.encode(obj), bare)
-
-
-def _lines(response: BaseHTTPResponse) -> Iterator[tuple[float, bytes]]:
-    """The complete lines of a stream with the time they arrived; half a line at its end was cut off and comes again on resume."""
-    rest = b""
-    for chunk in _chunks(response):
-        at = time.monotonic()
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield at, line
-
-
-def _chunks(response: BaseHTTPResponse) -> Iterator[bytes]:
-    if getattr(response, "chunked", False):
-        yield from response.read_chunked(1 << 16)
-    else:  # some proxies take the chunks away
-        while chunk := response.read1(1 << 16):
-            yield chunk
 
 
 def _shut(response: BaseHTTPResponse) -> None:
@@ -362,7 +279,3 @@ def _backoff(failures: int) -> float:
     first, most = _BACKOFF
     length: float = min(first * 2 ** min(failures - 1, 10), most)
     return length * random.uniform(0.8, 1.2)  # noqa: S311 - spreads load, guards nothing
-
-
-def _number(version: str) -> int | None:
-    return int(version) if version.isdecimal() else None

@@ -7,40 +7,32 @@ audit log ────┘                    └─▶ sorted ─▶ on_entry, t
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from conformance.errors import WaitExpired
 from conformance.kube.api import Api
 from conformance.kube.watch import Change, Watch
-from conformance.trace import waits
+from conformance.trace.arrivals import Arrivals
 from conformance.trace.attribution import Attribution
 from conformance.trace.audit import AuditLog
 from conformance.trace.conditions import Condition
 from conformance.trace.entries import OBJECT_TYPES, Entry, EntryType, Header
 from conformance.trace.sequence import WINDOW, Sequencer
 from conformance.trace.store import Writer, write
-from conformance.trace.waits import Happening, Wait
-from conformance.trace.world import World
 
 RESOURCES = ("nodes", "daemonsets", "pods", "controllerrevisions", "events")
 _CLUSTER_WIDE = frozenset({"nodes"})
 _LIST_LIMIT = 120.0
-#: How often a wait looks at the clock: for conditions on elapsed time, and for components that died.
-_TICK = 1.0
 #: How long the end waits for the audit log's last lines, and how often it looks (seconds).
 _AUDIT_LIMIT = 1.0
 _AUDIT_STEP = 0.02
-_HISTORY = 5000
 
 
 @dataclass(frozen=True)
@@ -84,14 +76,13 @@ class Recorder:
         alive: Callable[[], None] | None = None,
         window: float = WINDOW,
     ) -> None:
-        self.live = World()
-        self.lock = threading.RLock()
-        self._changed = threading.Condition(self.lock)
-        self._api = api
+        self._arrivals = Arrivals(note=self.note, check=self._check, alive=alive, kubeconfig=api.kubeconfig)
+        self.live = self._arrivals.world
+        self.lock = self._arrivals.lock
+        self._changed = self._arrivals.changed
         self._header = header
         self._file = file
         self._on_entry = on_entry
-        self._alive = alive
         self._queue: queue.SimpleQueue[Change | _Remark | _Stop] = queue.SimpleQueue()
         self._order = Sequencer(window)
         self._audit = AuditLog(audit_log) if audit_log is not None else None
@@ -104,13 +95,8 @@ class Recorder:
         self._unsynced = len(self._watches)
         self._begin = time.monotonic()
         self._delays: list[float] = []
-        self._history: deque[Happening] = deque(maxlen=_HISTORY)
-        self._waits: list[Wait] = []
-        self._arrived = self._told = 0
-        self._seen: set[int] = set()
         #: resourceVersions that the audit log says were written; a watch that lags may not have delivered them yet
         self._promised: set[int] = set()
-        self._released_rv = 0
         self._crash: Exception | None = None
         self._writer: Writer | None = None
         self._recording: Recording | None = None
@@ -131,7 +117,7 @@ class Recorder:
                 watch.wait_listed(max(0.0, deadline - time.monotonic()))
             with self._changed:
                 self._changed.wait_for(lambda: self._unsynced == 0 or self._crash is not None)
-            self._raise_crash()
+            self._check()
         except BaseException:
             self._end_threads()
             self._writer.discard()
@@ -154,7 +140,7 @@ class Recorder:
         else:
             self._writer.finish()
         self._recording = Recording(self._header, entries, self._file, self._order.late, self._delays)
-        self._raise_crash()
+        self._check()
         return self._recording
 
     def _end_threads(self) -> None:
@@ -187,94 +173,15 @@ class Recorder:
     def _remark(self, kind: EntryType, detail: dict[str, Any]) -> None:
         self._queue.put(_Remark(time.monotonic(), kind, detail))
 
-    # -- waiting -----------------------------------------------------------------------------------------------------
-
     def until(self, *conditions: Condition, within: float = 30.0, scale: float = 1.0, since: int | None = None) -> None:
-        """Wait until all conditions hold at the same time.
-
-        With `since`, the resourceVersion of a write of the scenario, not before that write (or a later one) has been seen here.
-        Raises WaitExpired after `within` times `scale` seconds, with what was expected, what was last seen and what came in between.
-        """
-        limit = within * scale
-        wait = Wait(conditions, since=since)
-        self.note("wait begins", {"for": wait.text, "within": limit})
-        begin = time.monotonic()
-        with self._watched(wait):
-            self._sit(wait, begin + limit)
-            if wait.over and wait.error is None:
-                self.note("wait ends", {"for": wait.text, "after": round(time.monotonic() - begin, 3)})
-                return
-            if wait.error is not None:
-                raise wait.error
-            message = waits.expired(
-                wait,
-                self.live,
-                self._between(),
-                limit=limit,
-                caught_up=self._caught_up(since),
-                kubeconfig=self._api.kubeconfig,
-            )
-        self.note("wait expired", {"for": wait.text, "within": limit})
-        raise WaitExpired(message)
+        """Wait for all conditions to hold at the same time: see Arrivals.until."""
+        self._arrivals.until(*conditions, within=within, scale=scale, since=since)
 
     def stays(self, *conditions: Condition, seconds: float, scale: float = 1.0) -> None:
-        """Hold a window of `seconds` times `scale` open, at every event of which all conditions must hold; WaitExpired if one does not."""
-        length = seconds * scale
-        wait = Wait(conditions, stays=True)
-        self.note("window begins", {"for": wait.text, "seconds": length})
-        begin = time.monotonic()
-        with self._watched(wait):
-            self._sit(wait, begin + length)
-            after = time.monotonic() - begin
-            if not wait.over:
-                self.note("window ends", {"for": wait.text, "seconds": length})
-                return
-            if wait.error is not None:
-                raise wait.error
-            message = waits.broken(wait, self._between(), after=after, seconds=length, kubeconfig=self._api.kubeconfig)
-        self.note("window broken", {"for": wait.text, "after": round(after, 3)})
-        raise WaitExpired(message)
+        """Hold a window open, at every event of which all conditions must hold: see Arrivals.stays."""
+        self._arrivals.stays(*conditions, seconds=seconds, scale=scale)
 
-    @contextlib.contextmanager
-    def _watched(self, wait: Wait) -> Iterator[None]:
-        with self.lock:
-            self._waits.append(wait)
-            try:
-                yield
-            finally:
-                self._waits.remove(wait)
-                self._told = self._arrived if wait.seen is None else wait.seen
-
-    def _sit(self, wait: Wait, deadline: float) -> None:
-        """Sleep until the wait is over or its time is; the lock is held by the caller, and given away meanwhile."""
-        self._look(wait)
-        checked = time.monotonic()
-        while not wait.over and (now := time.monotonic()) < deadline:
-            self._raise_crash()
-            if self._alive is not None and now - checked >= _TICK:
-                self.lock.release()
-                try:
-                    self._alive()
-                finally:
-                    self.lock.acquire()
-                checked = time.monotonic()
-            self._changed.wait(max(0.0, min(deadline - now, _TICK)))
-            self._look(wait)
-
-    def _look(self, wait: Wait) -> None:
-        if not wait.over and self._caught_up(wait.since) and wait.look(self.live):
-            wait.seen = self._arrived
-
-    def _caught_up(self, since: int | None) -> bool:
-        # Its own change was seen, or the store is known to have gone on: by more than the streams were ever out of step.
-        return since is None or since in self._seen or self._released_rv >= since
-
-    def _between(self) -> list[Happening]:
-        # From where the wait before this one ended: what the scenario did since then is the first cause to think of.
-        fresh = min(self._arrived - self._told, len(self._history))
-        return list(self._history)[len(self._history) - fresh :]
-
-    def _raise_crash(self) -> None:
+    def _check(self) -> None:
         if self._crash is not None:
             raise self._crash
         for watch in self._watches:
@@ -321,7 +228,7 @@ class Recorder:
                 self._attribution.listed(item.resource, item.rv)
         elif item.type == "seen":
             if item.rv is not None:
-                self._seen.add(item.rv)
+                self._arrivals.seen.add(item.rv)
         else:
             # Events may live in another etcd: their versions say nothing about the others'.
             rv = None if item.resource == "events" else item.rv
@@ -331,16 +238,11 @@ class Recorder:
 
     def _arrive(self, entry: Entry, at: float) -> None:
         entry = self._order.arrive(entry, at)
-        before, after = self.live.apply(entry)
-        if entry.rv is not None and entry.type != "gap":
-            self._seen.add(entry.rv)
-        self._history.append(Happening(entry, before, after))
-        self._arrived += 1
+        before, after = self._arrivals.take(entry)
         if self._audit is not None:
             for placed in self._attribution.change(entry, before, after):
                 self._arrive_write(placed)
-        for wait in self._waits:
-            self._look(wait)
+        self._arrivals.look_at_all()
 
     def _read_audit(self) -> None:
         if self._audit is None:
@@ -360,7 +262,6 @@ class Recorder:
         if self._unsynced and now is not None:
             return
         assert self._writer is not None
-        moved = False
         with self.lock:
             released = self._order.release(now)
         if not released:
@@ -370,12 +271,8 @@ class Recorder:
             if self._on_entry is not None and self._crash is None:
                 self._on_entry(entry)
             self._delays.append(time.monotonic() - at)
-            if entry.rv is not None and entry.rv > self._released_rv and entry.type in OBJECT_TYPES:
-                self._released_rv, moved = entry.rv, True
         self._writer.flush()
-        if moved and self._waits:
-            with self._changed:
-                self._changed.notify_all()
+        self._arrivals.released(entry.rv for _, entry in released if entry.rv is not None and entry.type in OBJECT_TYPES)
 
     def _await_authors(self) -> None:
         """Give the audit log until it explains what was seen last: its line comes after the answer, the change may come before both."""
@@ -384,6 +281,6 @@ class Recorder:
         deadline = time.monotonic() + _AUDIT_LIMIT
         recent = deadline - 2 * _AUDIT_LIMIT - self._begin
         with self._changed:
-            while time.monotonic() < deadline and (self._attribution.unexplained(recent) or self._promised - self._seen):
+            while time.monotonic() < deadline and (self._attribution.unexplained(recent) or self._promised - self._arrivals.seen):
                 self._changed.wait(_AUDIT_STEP)
                 self._read_audit()

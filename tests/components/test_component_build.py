@@ -34,7 +34,11 @@ echo "$*" >> "$here/calls"
 case $1 in
 version) echo "go version $(cat "$here/release") linux/amd64" ;;
 env) echo "$here/gocache"; echo "$here/gomodcache" ;;
-list) echo "go: downloading example.io/a v1.0.0"; echo "stale a"; echo "stale b/c" ;;
+list)
+  case $* in
+  *" -f "*) echo "go: downloading example.io/a v1.0.0"; echo "stale a"; echo "stale b/c" ;;
+  *) [ -f "$here/slow" ] && sleep 5; touch "$here/fetched" ;;
+  esac ;;
 build)
   [ -f "$here/full" ] && { echo "compile: writing output: write x.a: no space left on device"; exit 1; }
   [ -f "$here/broken" ] && { seq -f "x.go:%g: undefined: y" 50; exit 1; }
@@ -297,6 +301,22 @@ def test_a_lock_whose_file_was_removed_while_one_waited_is_taken_anew(tmp_path: 
 
 
 # -- failures ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_next_module_is_downloaded_while_the_first_is_built(go: FakeGo) -> None:
+    ensure(["etcd", "kwok"], progress=silent)
+    ahead = [call for call in go.calls("list") if " -f " not in call]
+    assert ahead == ["list -deps sigs.k8s.io/kwok/cmd/kwok"]
+    calls = (go.folder / "calls").read_text().splitlines()
+    assert calls.index(ahead[0]) < next(index for index, call in enumerate(calls) if "build" in call and "kwok" in call)
+
+
+def test_a_download_for_a_build_that_will_not_be_is_stopped(go: FakeGo) -> None:
+    go.set("slow")
+    go.set("broken")
+    with pytest.raises(BuildError):
+        ensure(["etcd", "kwok"], progress=silent)
+    assert not (go.folder / "fetched").exists()
 
 
 def test_a_full_disk_that_go_met(go: FakeGo) -> None:

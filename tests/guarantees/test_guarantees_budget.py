@@ -325,3 +325,20 @@ def test_a_pod_that_went_long_ago_excuses_nothing() -> None:
     h.wait(5)
     h.kill("c")
     assert judged(h, "INV-3").violated == 1
+
+
+def test_a_race_that_is_lost_twice_is_none() -> None:
+    h = updating(6, max_unavailable=1)
+    h.kill("a")
+    h.gone("a")
+    h.kill("b")
+    h.gone("b")
+    for name in "ab":
+        h.create(name)
+        h.ready(name)
+    h.wait(2)
+    h.kill("c")
+    h.gone("c")
+    h.kill("d")
+    tally = judged(h, "INV-3")
+    assert (tally.known, tally.violated) == (1, 1)

@@ -285,7 +285,7 @@ def test_a_window_that_does_not_hold_at_its_begin(server: StandIn, make: Callabl
 
 
 def test_a_dead_component_ends_a_wait(server: StandIn, make: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conformance.trace.recorder._TICK", 0.02)
+    monkeypatch.setattr("conformance.trace.arrivals._TICK", 0.02)
 
     def alive() -> None:
         raise ComponentDied("etcd ended by itself")

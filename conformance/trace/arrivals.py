@@ -1,0 +1,159 @@
+"""What has arrived, in order of arrival, and the scenario that waits for it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+
+from conformance.errors import WaitExpired
+from conformance.kube.records import Object
+from conformance.trace import waits
+from conformance.trace.conditions import Condition
+from conformance.trace.entries import Entry
+from conformance.trace.waits import Happening, Wait
+from conformance.trace.world import World
+
+#: How often a wait looks at the clock: for conditions on elapsed time, and for components that died.
+_TICK = 1.0
+_HISTORY = 5000
+
+
+class Arrivals:
+    """The live world, what happened to it last, and the waits that look at it.
+
+    `note` records a wait's begin and end; `check` raises what ended the recording; `alive` raises what ended the cluster, and is asked
+    once a second. `world` and `seen` are read and changed under `lock`; whoever changes them notifies `changed`.
+    """
+
+    def __init__(
+        self,
+        *,
+        note: Callable[[str, dict[str, object]], None],
+        check: Callable[[], None],
+        alive: Callable[[], None] | None,
+        kubeconfig: str,
+    ) -> None:
+        self.world = World()
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
+        #: revisions that have arrived
+        self.seen: set[int] = set()
+        self._note = note
+        self._check = check
+        self._alive = alive
+        self._kubeconfig = kubeconfig
+        self._history: deque[Happening] = deque(maxlen=_HISTORY)
+        self._waits: list[Wait] = []
+        self._arrived = self._told = 0
+        self._released_rv = 0
+
+    def take(self, entry: Entry) -> tuple[Object | None, Object | None]:
+        """Let an entry change the world; the object before and after it. The lock is held by the caller."""
+        before, after = self.world.apply(entry)
+        if entry.rv is not None and entry.type != "gap":
+            self.seen.add(entry.rv)
+        self._history.append(Happening(entry, before, after))
+        self._arrived += 1
+        return before, after
+
+    def look_at_all(self) -> None:
+        """Let every wait look at the world as it is now. The lock is held by the caller."""
+        for wait in self._waits:
+            self._look(wait)
+
+    def released(self, revisions: Iterable[int]) -> None:
+        """The entries up to these revisions are complete: nothing older comes any more."""
+        newest = max(revisions, default=0)
+        if newest > self._released_rv:
+            self._released_rv = newest
+            if self._waits:
+                with self.changed:
+                    self.changed.notify_all()
+
+    def until(self, *conditions: Condition, within: float = 30.0, scale: float = 1.0, since: int | None = None) -> None:
+        """Wait until all conditions hold at the same time.
+
+        With `since`, the resourceVersion of a write of the scenario, not before that write (or a later one) has been seen here.
+        Raises WaitExpired after `within` times `scale` seconds, with what was expected, what was last seen and what came in between.
+        """
+        limit = within * scale
+        wait = Wait(conditions, since=since)
+        self._note("wait begins", {"for": wait.text, "within": limit})
+        begin = time.monotonic()
+        with self._watched(wait):
+            self._sit(wait, begin + limit)
+            if wait.over and wait.error is None:
+                self._note("wait ends", {"for": wait.text, "after": round(time.monotonic() - begin, 3)})
+                return
+            if wait.error is not None:
+                raise wait.error
+            message = waits.expired(
+                wait,
+                self.world,
+                self._between(),
+                limit=limit,
+                caught_up=self._caught_up(since),
+                kubeconfig=self._kubeconfig,
+            )
+        self._note("wait expired", {"for": wait.text, "within": limit})
+        raise WaitExpired(message)
+
+    def stays(self, *conditions: Condition, seconds: float, scale: float = 1.0) -> None:
+        """Hold a window of `seconds` times `scale` open, at every event of which all conditions must hold; WaitExpired if one does not."""
+        length = seconds * scale
+        wait = Wait(conditions, stays=True)
+        self._note("window begins", {"for": wait.text, "seconds": length})
+        begin = time.monotonic()
+        with self._watched(wait):
+            self._sit(wait, begin + length)
+            after = time.monotonic() - begin
+            if not wait.over:
+                self._note("window ends", {"for": wait.text, "seconds": length})
+                return
+            if wait.error is not None:
+                raise wait.error
+            message = waits.broken(wait, self._between(), after=after, seconds=length, kubeconfig=self._kubeconfig)
+        self._note("window broken", {"for": wait.text, "after": round(after, 3)})
+        raise WaitExpired(message)
+
+    @contextlib.contextmanager
+    def _watched(self, wait: Wait) -> Iterator[None]:
+        with self.lock:
+            self._waits.append(wait)
+            try:
+                yield
+            finally:
+                self._waits.remove(wait)
+                self._told = self._arrived if wait.seen is None else wait.seen
+
+    def _sit(self, wait: Wait, deadline: float) -> None:
+        """Sleep until the wait is over or its time is; the lock is held by the caller, and given away meanwhile."""
+        self._look(wait)
+        checked = time.monotonic()
+        while not wait.over and (now := time.monotonic()) < deadline:
+            self._check()
+            if self._alive is not None and now - checked >= _TICK:
+                self.lock.release()
+                try:
+                    self._alive()
+                finally:
+                    self.lock.acquire()
+                checked = time.monotonic()
+            self.changed.wait(max(0.0, min(deadline - now, _TICK)))
+            self._look(wait)
+
+    def _look(self, wait: Wait) -> None:
+        if not wait.over and self._caught_up(wait.since) and wait.look(self.world):
+            wait.seen = self._arrived
+
+    def _caught_up(self, since: int | None) -> bool:
+        # Its own change was seen, or the store is known to have gone on: by more than the streams were ever out of step.
+        return since is None or since in self.seen or self._released_rv >= since
+
+    def _between(self) -> list[Happening]:
+        # From where the wait before this one ended: what the scenario did since then is the first cause to think of.
+        fresh = min(self._arrived - self._told, len(self._history))
+        return list(self._history)[len(self._history) - fresh :]
