@@ -1,4 +1,4 @@
-"""The command `conformance`: build, up, down, judge, report, clean. Thin: each command calls one room and prints what it answers.
+"""The command `conformance`: build, up, down, judge, report, versions, clean. Thin: each command calls one room and prints what it answers.
 
 Exit codes are pytest's: 0 done, 1 a promise was broken or something failed, 2 interrupted, 4 wrong usage.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -71,9 +72,23 @@ def _parser() -> argparse.ArgumentParser:
     judge.add_argument("trace", type=Path, metavar="TRACE")
     judge.set_defaults(run=_judge)
 
-    report = commands.add_parser("report", help="write index.html and statement.json of a report folder again")
-    report.add_argument("folder", type=Path, nargs="?", default=Path("report"), metavar="DIR")
+    report = commands.add_parser(
+        "report", help="write the page and the statement of a report folder again, or those of several, side by side"
+    )
+    report.add_argument("folders", type=Path, nargs="*", metavar="DIR", help="report folders; without --merge one (default: report)")
+    report.add_argument(
+        "--merge",
+        type=Path,
+        metavar="OUT",
+        help="compare the runs DIR ... (versions, kinds of clusters) in OUT/index.html and OUT/merged.json",
+    )
+    report.add_argument("--summary", type=Path, metavar="FILE", help="append the result in Markdown to FILE, such as $GITHUB_STEP_SUMMARY")
     report.set_defaults(run=_report)
+
+    known = commands.add_parser("versions", help="print the Kubernetes minors that can be tested, newest first")
+    known.add_argument("versions", nargs="*", metavar="VERSION", help="only these: minors, versions, `newest`, `oldest` (default: all)")
+    known.add_argument("--json", action="store_true", help="as a JSON list, for a workflow's matrix")
+    known.set_defaults(run=_versions)
 
     clean = commands.add_parser("clean", help="remove what dead runs left behind")
     clean.add_argument("--cache", action="store_true", help="remove the built components and node images too")
@@ -204,9 +219,33 @@ def _judge(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from conformance.report.write import write_report  # noqa: PLC0415
+    from conformance.report import markdown  # noqa: PLC0415 - each command loads only what it needs
+    from conformance.report.write import reported, write_merged  # noqa: PLC0415
 
-    print(write_report(arguments.folder))
+    folders: list[Path] = arguments.folders
+    if arguments.merge is not None:
+        if not folders:
+            raise UsageError(f"--merge {arguments.merge}: name the report folders to merge after it: `--merge OUT DIR DIR ...`.")
+        merged, page = write_merged(arguments.merge, folders)
+        for problem in merged.problems:
+            print(f"conformance: {problem}", file=sys.stderr)
+        text = markdown.of_runs(merged)
+    elif len(folders) > 1:
+        raise UsageError(f"{len(folders)} report folders were named; `--merge OUT` puts the runs of several side by side.")
+    else:
+        report, page = reported(*(folders or [Path("report")]))
+        text = markdown.of_run(report)
+    print(page)
+    if arguments.summary is not None:
+        markdown.append(text, arguments.summary)
+    return 0
+
+
+def _versions(arguments: argparse.Namespace) -> int:
+    from conformance.components import versions  # noqa: PLC0415
+
+    minors = versions.chosen(arguments.versions)
+    print(json.dumps(minors) if arguments.json else "\n".join(minors))
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,14 @@ def resolve(version: str) -> Minor:
             return known
     listed = ", ".join(f"{known.minor} ({known.version})" for known in MINORS.values())
     raise UsageError(f"Kubernetes version {version!r} is not among the pinned ones; choose one of {listed}.")
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """The minors that `names` stand for, newest first: minors, versions, `newest` and `oldest`; all of them without names."""
+    ordered = sorted(MINORS, key=lambda minor: tuple(int(part) for part in minor.split(".")), reverse=True)
+    ends = {"newest": ordered[0], "oldest": ordered[-1]}
+    wanted = {ends.get(name) or resolve(name).minor for name in names} or set(ordered)
+    return [minor for minor in ordered if minor in wanted]
 
 
 def component(name: str) -> Component:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -54,6 +55,37 @@ def prepare(folder: Path) -> None:
             f"--report {folder}: reports cannot be written there ({error.strerror}: {error.filename}). "
             "Name a folder that you can write, or mend its permissions."
         ) from error
+
+
+def require(folder: Path) -> None:
+    """Raise UsageError if the folder is no report of a run."""
+    if not (folder / "scenarios").is_dir() and not (folder / "run.json").exists():
+        raise UsageError(
+            f"{folder} is not a report folder: it has neither run.json nor scenarios/. Name the folder that --report was given."
+        )
+
+
+def prepare_merged(folder: Path, names: Collection[str]) -> None:
+    """Make the folder for what several runs say together; files called `names` in it have to be ours.
+
+    Raises UsageError if it is the report of one run, or holds such files and is not marked as ours, OSError if it cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"--merge {folder}: this is a file. Name a folder, or remove the file.")
+    if (folder / "run.json").exists() or (folder / "scenarios").is_dir():
+        raise UsageError(
+            f"--merge {folder}: this is the report of one run, and its page would be lost. Name a new folder; the runs may lie in it."
+        )
+    taken = [name for name in names if (folder / name).exists()]
+    if taken and not (folder / MARKER).exists():
+        raise UsageError(
+            f"--merge {folder}: {taken[0]} in it was not made by this suite (there is no {MARKER}), so it is not overwritten. "
+            "Name another folder, or remove the file."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARKER).write_text(
+        "Reports of daemonset-conformance, merged: written again by the next merge into this folder.\n", encoding="utf-8"
+    )
 
 
 def _remove(path: Path) -> None:

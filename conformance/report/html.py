@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import datetime
-import hashlib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from conformance.claims import registry
 from conformance.guarantees.judge import Verdict
 from conformance.report.drawing import tag, tooltip
 from conformance.report.gather import Report
+from conformance.report.rendering import SIGNS, date, duration, environment, made_here, policy
 from conformance.report.replay import Replay, pictures, replay
 from conformance.report.results import ScenarioResult
 from conformance.report.story import Line
@@ -25,19 +21,6 @@ from conformance.report.verdicts import ClaimVerdict, Scenario
 NAME = "index.html"
 
 VERDICTS: tuple[Verdict, ...] = ("holds", "violated", "unknown")
-
-#: Beyond colour: every outcome and verdict has a sign of its own.
-SIGNS = {
-    "passed": "✓",
-    "holds": "✓",
-    "finding": "◆",
-    "failed": "✕",
-    "violated": "✕",
-    "unknown": "?",
-    "error": "!",
-    "left-out": "\N{EN DASH}",
-    "vacuous": "○",
-}
 
 
 @dataclass(frozen=True)
@@ -78,19 +61,19 @@ def page(report: Report) -> str:
     css = picture_style() + asset("page.css")
     script = asset("page.js")
     return (
-        _environment()
+        environment()
         .get_template("page.html.jinja")
         .render(
             report=report,
             run=report.run,
-            css=_made_here(css),
-            script=_made_here(script),
-            policy=f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(script)}'; base-uri 'none'; form-action 'none'",
-            patterns=_made_here(PATTERNS),
-            date=_date(report.run.started),
-            duration=_duration(report.run.seconds),
+            css=made_here(css),
+            script=made_here(script),
+            policy=policy(css, script),
+            patterns=made_here(PATTERNS),
+            date=date(report.run.started),
+            duration=duration(report.run.seconds),
             headline=headline(report),
-            bar=_made_here(outcome_bar(report)),
+            bar=made_here(outcome_bar(report)),
             documents=documents(report),
             known_claims={verdict.claim.id for verdict in report.claims},
             known_scenarios={scenario.id for scenario in report.scenarios},
@@ -112,7 +95,7 @@ def _view(report: Report, case: ScenarioResult, key: str) -> CaseView:
     seen: Replay | None = replay(report.folder, case)
     if seen is None:
         return CaseView(case, (), (), "")
-    return CaseView(case, tuple(_made_here(picture) for picture in pictures(seen, case, key=key)), seen.story, seen.problem)
+    return CaseView(case, tuple(made_here(picture) for picture in pictures(seen, case, key=key)), seen.story, seen.problem)
 
 
 def documents(report: Report) -> list[Document]:
@@ -159,84 +142,7 @@ def outcome_bar(report: Report) -> str:
     return f'<svg class="outcomes" viewBox="0 0 1000 12" preserveAspectRatio="none" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
 
-def _date(started: str) -> str:
-    try:
-        when = datetime.datetime.fromisoformat(started)
-    except ValueError:
-        return ""
-    return f"{when.day} {when:%B %Y, %H:%M} {when:%Z}".strip()
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.1f} s" if value < 100 else _duration(value)
-
-
-def _phrase(title: str) -> str:
-    """A docstring's first line as a heading: without its full stop."""
-    return title.removesuffix(".")
-
-
-def plain(message: str, guarantee: str) -> str:
-    """What was seen, of a violation's message: the page names the guarantee and quotes its promise beside it."""
-    return message.removeprefix(f"{guarantee}: ").partition(" The promise (")[0]
-
-
-def upstream(reference: str) -> str:
-    """The address of an issue or pull request named as `owner/repository#number` or by its address; empty if it is named otherwise."""
-    if reference.startswith("https://github.com/"):
-        return reference
-    repository, mark, number = reference.rpartition("#")
-    return f"https://github.com/{repository}/issues/{number}" if mark and number.isdigit() and repository.count("/") == 1 else ""
-
-
-def issue(reference: str) -> str:
-    """The short name of an issue or pull request that is named by its address."""
-    parts = reference.removeprefix("https://github.com/").split("/")
-    return f"{parts[0]}/{parts[1]}#{parts[3]}" if len(parts) == 4 and parts[3].isdigit() else reference
-
-
-def gist(failure: str) -> str:
-    """The lines of pytest's text that say what went wrong; empty if it is not of that kind."""
-    lines = [line[1:].strip() for line in failure.splitlines() if line.startswith("E  ")]
-    return "\n".join(lines)
-
-
 def evidence_for(report: Report, scenario: Scenario) -> list[str]:
     """The claims that a scenario is evidence for: those it names, and those that name it."""
     naming = [verdict.claim.id for verdict in report.claims if scenario.id in verdict.evidence or scenario.id in verdict.claim.scenarios]
     return list(dict.fromkeys([*(claim for claim in scenario.claims if claim != scenario.id), *naming]))
-
-
-def _count(value: int) -> str:
-    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def _made_here(text: str) -> Markup:
-    """Text that this package made, and escaped where it had to."""
-    return Markup(text)  # noqa: S704 - see above
-
-
-def _hash(text: str) -> str:
-    """What a Content-Security-Policy names inline text by."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(asset), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["seconds"] = _seconds
-    environment.filters["count"] = _count
-    environment.filters["phrase"] = _phrase
-    environment.filters["plain"] = plain
-    environment.filters["upstream"] = upstream
-    environment.filters["issue"] = issue
-    environment.filters["gist"] = gist
-    environment.filters["removeprefix"] = str.removeprefix
-    return environment

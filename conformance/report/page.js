@@ -5,10 +5,10 @@ document.querySelectorAll(".filter").forEach(function (bar) {
     var chosen = event.target.closest("button");
     if (!chosen) return;
     bar.querySelectorAll("button").forEach(function (button) { button.setAttribute("aria-pressed", String(button === chosen)); });
-    rows.forEach(function (row) { row.hidden = Boolean(chosen.dataset.show) && row.dataset[name] !== chosen.dataset.show; });
+    rows.forEach(function (row) { row.hidden = Boolean(chosen.dataset.show) && !row.dataset[name].split(" ").includes(chosen.dataset.show); });
     document.querySelectorAll("details.document").forEach(function (part) {
-      if (name !== "verdict") return;
-      part.hidden = !part.querySelector("li:not([hidden])");
+      if (!part.querySelector("[data-" + name + "]")) return;
+      part.hidden = !part.querySelector("[data-" + name + "]:not([hidden])");
       part.open = Boolean(chosen.dataset.show);
     });
   });

@@ -182,14 +182,15 @@ def _first_line(text: str) -> str:
 
 
 def _covers(claim: Claim, kubernetes: str) -> bool:
-    minor = _minor(kubernetes)
+    minor = minor_of(kubernetes)
     if minor is None:
         return True
-    since, until = _minor(claim.since), _minor(claim.until)
+    since, until = minor_of(claim.since), minor_of(claim.until)
     return (since is None or minor >= since) and (until is None or minor < until)
 
 
-def _minor(version: str) -> tuple[int, int] | None:
+def minor_of(version: str) -> tuple[int, int] | None:
+    """The minor of a version such as `v1.37.1`, as something that can be compared; None if it is not of that kind."""
     major, _, rest = version.lstrip("v").partition(".")
     minor = rest.partition(".")[0].partition("-")[0].partition("+")[0]
     return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else None

@@ -1,29 +1,52 @@
-"""Everything a reader gets, from what a run left: statement.json and index.html."""
+"""Everything a reader gets, from what runs left: the page and the statement of one run, and those of several side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import contextlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from conformance.claims.registry import Claim
 from conformance.errors import UsageError
-from conformance.report import html, statement
-from conformance.report.gather import gather
+from conformance.report import folder as folders
+from conformance.report import html, matrix, merged, statement
+from conformance.report.comparing import Merged, merge
+from conformance.report.gather import Report, gather
 
 
 def write_report(folder: Path, *, claims: Mapping[str, Claim] | None = None, known: Collection[str] = ()) -> Path:
-    """Write both files and return the page. Works on what a run that died has left, and says there that it is not all.
+    """Write both files of one run and return the page; see `reported`."""
+    return reported(folder, claims=claims, known=known)[1]
+
+
+def reported(folder: Path, *, claims: Mapping[str, Claim] | None = None, known: Collection[str] = ()) -> tuple[Report, Path]:
+    """Write statement.json and index.html. Works on what a run that died has left, and says there that it is not all.
 
     `claims` replaces the registry, `known` names the scenarios of the suite. Raises UsageError if the folder is no report, or not writable.
     """
-    if not (folder / "scenarios").is_dir() and not (folder / "run.json").exists():
-        raise UsageError(
-            f"{folder} is not a report folder: it has neither run.json nor scenarios/. Name the folder that --report was given."
-        )
+    folders.require(folder)
     report = gather(folder, claims, known)
-    try:
+    with _writing():
         statement.write(report)
-        return html.write(report)
+        return report, html.write(report)
+
+
+def write_merged(out: Path, runs: Sequence[Path], *, claims: Mapping[str, Claim] | None = None) -> tuple[Merged, Path]:
+    """Write merged.json and index.html into `out`, which is made if need be; `runs` may lie in it, and are not changed.
+
+    Raises UsageError if one of `runs` is no report of a run, or if `out` is one or holds such files of somebody else.
+    """
+    together = merge(runs, claims)
+    with _writing():
+        folders.prepare_merged(out, (merged.NAME, html.NAME))
+        merged.write(together, out)
+        return together, matrix.write(together, out)
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UsageError(
             f"The report cannot be written ({error.strerror}: {error.filename}). Mend the folder's permissions, or free some space."

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from conformance.errors import UsageError
-from conformance.report.html import gist, issue, upstream
+from conformance.report.rendering import gist, issue, upstream
 from conformance.report.style import asset
 from conformance.report.write import write_report
 from conformance.trace import store

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from conformance.cli import main
+from conformance.components import versions
 from conformance.report import folder
 from conformance.trace import store
 from conformance.trace.entries import Entry, Header
@@ -22,6 +24,7 @@ HEADER = Header(1, "P01", "scenarios/test_x.py::test_it", "v1.37.1", "embedded")
         (["build", "--kubernetes", "1.7"], "choose one of"),
         (["up", "--nodes", "-1"], "between 0 and 1000"),
         (["report", "nowhere"], "nowhere"),
+        (["versions", "1.7"], "choose one of"),
     ],
 )
 def test_mistakes_are_told_in_one_line_with_exit_code_4(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,3 +62,11 @@ def test_a_report_is_written_again(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["report", str(made)]) == 0
     assert (made / "index.html").is_file()
     assert str(made / "index.html") in capsys.readouterr().out
+
+
+def test_versions_are_listed_for_people_and_workflows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["versions"]) == 0
+    listed = capsys.readouterr().out.split()
+    assert listed == sorted(versions.MINORS, key=lambda minor: int(minor.partition(".")[2]), reverse=True)
+    assert main(["versions", "--json", "oldest", "newest", versions.resolve(listed[0]).version]) == 0
+    assert json.loads(capsys.readouterr().out) == [listed[0], listed[-1]]
