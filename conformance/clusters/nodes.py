@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from conformance.clusters.protocol import Journal
-from conformance.errors import ApiError
+from conformance.errors import ApiError, UsageError
 from conformance.kube.api import Api
 from conformance.kube.resources import path
 
@@ -30,7 +30,40 @@ class Host(Protocol):
         ...
 
 
-class ApiNode:
+class RemoteMachine:
+    """A node whose machine is out of reach, or that has none: nothing below its kubelet can be done to it."""
+
+    name: str
+
+    def restart_kubelet(self) -> None:
+        """Not here."""
+        self._lack("its kubelet cannot be restarted", "NODE_RESTART")
+
+    def restart(self) -> None:
+        """Not here."""
+        self._lack("it cannot be restarted", "NODE_RESTART")
+
+    def isolate(self) -> None:
+        """Not here."""
+        self._lack("it cannot be cut off from the API server", "NODE_ISOLATION")
+
+    def rejoin(self) -> None:
+        """Not here."""
+        self._lack("it was never cut off from the API server", "NODE_ISOLATION")
+
+    def run_static_pod(self, namespace: str, name: str) -> None:
+        """Not here."""
+        self._lack(f"its kubelet cannot be given the static pod {namespace}/{name}", "STATIC_POD")
+
+    def remove_static_pod(self, name: str) -> None:
+        """Not here."""
+        self._lack(f"its kubelet has no static pod {name}", "STATIC_POD")
+
+    def _lack(self, what: str, capability: str) -> None:
+        raise UsageError(f"{self.name}: {what}, its machine is out of reach. Mark the scenario with @needs(Capability.{capability}).")
+
+
+class ApiNode(RemoteMachine):
     """A node, as far as the API reaches."""
 
     def __init__(self, cluster: Host, name: str) -> None:

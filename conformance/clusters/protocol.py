@@ -26,6 +26,9 @@ class Capability(enum.StrEnum):
     COMPONENT_CONTROL = "component-control"  # stop, pause, kill control-plane components
     AUDIT_LOG = "audit-log"
     REAL_KUBELET = "real-kubelet"
+    NODE_RESTART = "node-restart"  # restart a kubelet, or a whole node
+    NODE_ISOLATION = "node-isolation"  # cut a node off from the API server, with its kubelet running
+    STATIC_POD = "static-pod"  # put a manifest into a kubelet's own folder
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,33 @@ class Node(Protocol):
         so. What the pod's own template asks for holds too: the slower of the two. A further call replaces the one before, and one without
         arguments takes everything back: pods that were kept from becoming ready then do. It needs Capability.POD_PHASE and POD_TIMING.
         """
+        ...
+
+    def restart_kubelet(self) -> None:
+        """Restart its kubelet alone; returns when the process has been started. It needs Capability.NODE_RESTART."""
+        ...
+
+    def restart(self) -> None:
+        """Let the machine go down and come up again; returns when its kubelet has been started. It needs Capability.NODE_RESTART."""
+        ...
+
+    def isolate(self) -> None:
+        """Cut its machine off from the API server; its kubelet goes on. It needs Capability.NODE_ISOLATION."""
+        ...
+
+    def rejoin(self) -> None:
+        """Let its machine reach the API server again."""
+        ...
+
+    def run_static_pod(self, namespace: str, name: str) -> None:
+        """Let its kubelet run a pod that the API server was not asked about; returns when its container runs, isolated or not.
+
+        Its mirror pod is called NAME-NODE. It needs Capability.STATIC_POD.
+        """
+        ...
+
+    def remove_static_pod(self, name: str) -> None:
+        """Take its manifest away, so that the kubelet ends it."""
         ...
 
     def leave(self) -> None:

@@ -206,6 +206,10 @@ class ScenarioCluster:
         """The pod is Running and Ready."""
         return self._pod(f"pods/{name} runs", name, lambda pod: pod is not None and pod.status.phase == "Running" and pod.ready)
 
+    def pod_is_another(self, name: str, uid: str) -> When:
+        """A pod of this name is there that is not the one with this UID."""
+        return self._pod(f"pods/{name} is another one", name, lambda pod: pod is not None and pod.metadata.uid != uid)
+
     def pod_absent(self, name: str) -> When:
         """No pod of that name is there."""
         return self._pod(f"pods/{name} is gone", name, lambda pod: pod is None)

@@ -233,6 +233,14 @@ class Agent:
             ),
         )
 
+    def restarted(self, times: int, *nodes: Node | str) -> When:
+        """On each of the nodes the containers of its one pod have been restarted at least so many times."""
+        wanted = _names(nodes)
+        return self._pods(
+            f"{self.name} has restarted {times} time(s) on {_listing(wanted)}",
+            lambda world, _: all([pod.restarts >= times for pod in world.pods_on(self.uid, node)] == [True] for node in wanted),
+        )
+
     def has_available_pod_on(self, node: Node | str) -> When:
         """The node has an available pod that is not being deleted, whatever else of the DaemonSet stands there."""
         [wanted] = _names([node])
@@ -281,6 +289,8 @@ class Agent:
             f"{pod.metadata.name} on {pod.target or 'no node'}: {pod.status.phase or 'no phase'}"
             + (", ready" if pod.ready else ", not ready")
             + (", terminating" if pod.terminating else "")
+            + (f", {pod.restarts} restart(s)" if pod.restarts else "")
+            + (f", {reason}" if (reason := pod.status.reason or pod.why_unscheduled) else "")
             + f", revision {pod.hash or '-'}"
             for pod in sorted(world.pods_of(self.uid), key=lambda pod: pod.target)
         ]

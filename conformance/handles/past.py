@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,12 +29,7 @@ class Past:
         """Every pod of it as it was when it was created, raw."""
         found = []
         for entry, _, after, _ in self.steps():
-            if (
-                entry.type == "added"
-                and isinstance(after, Pod)
-                and after.metadata.controller is not None
-                and after.metadata.controller.uid == agent.uid
-            ):
+            if entry.type == "added" and isinstance(after, Pod) and _owned(after, agent):
                 found.append(entry.raw())
         return found
 
@@ -50,13 +46,7 @@ class Past:
 
     def was_owned_by(self, name: str, agent: Agent) -> bool:
         """Whether a pod of this name had the DaemonSet as its managing owner at any time."""
-        return any(
-            isinstance(after, Pod)
-            and after.metadata.name == name
-            and after.metadata.controller is not None
-            and after.metadata.controller.uid == agent.uid
-            for _, _, after, _ in self.steps()
-        )
+        return any(isinstance(after, Pod) and after.metadata.name == name and _owned(after, agent) for _, _, after, _ in self.steps())
 
     def revision_of(self, what: Callable[[Entry, Object | None, Object | None], bool]) -> list[int]:
         """The resourceVersions at which something happened, in order."""
@@ -73,6 +63,34 @@ class Past:
                 or (entry.type == "deleted" and isinstance(before, Pod) and before.metadata.name == name)
             )
         )[0]
+
+    def binding_of_pod(self, uid: str) -> int:
+        """The resourceVersion at which a pod was seen on its node for the first time."""
+        return self.revision_of(lambda _, __, after: isinstance(after, Pod) and after.metadata.uid == uid and bool(after.spec.node_name))[0]
+
+    def seconds_to_end(self, name: str) -> float:
+        """From a pod's deletion being asked for until it had ended (see end_of_pod), by arrival."""
+        asked = next(
+            entry.at for entry, _, after, _ in self.steps() if isinstance(after, Pod) and after.metadata.name == name and after.terminating
+        )
+        end = self.end_of_pod(name)
+        return next(entry.at for entry, *_ in self.steps() if entry.rv == end) - asked
+
+    def seconds_between_creations(self, agent: Agent) -> list[float]:
+        """From each creation of a pod of it to the next, by arrival; for a DaemonSet with one node."""
+        at = [entry.at for entry, _, after, _ in self.steps() if entry.type == "added" and isinstance(after, Pod) and _owned(after, agent)]
+        return [later - earlier for earlier, later in itertools.pairwise(at)]
+
+    def failures(self, agent: Agent) -> list[str]:
+        """The reason of every pod of it that reached phase Failed, in order."""
+        return [
+            after.status.reason
+            for _, before, after, _ in self.steps()
+            if isinstance(after, Pod)
+            and _owned(after, agent)
+            and after.status.phase == "Failed"
+            and not (isinstance(before, Pod) and before.status.phase == "Failed")
+        ]
 
     def creation_of_pod(self, uid: str) -> int:
         """The resourceVersion at which a pod was created."""
@@ -169,3 +187,7 @@ class Past:
             if after.terminating and not (was is not None and was.terminating) and ready_at is not None:
                 waited.append(entry.at - ready_at)
         return waited
+
+
+def _owned(pod: Pod, agent: Agent) -> bool:
+    return pod.metadata.controller is not None and pod.metadata.controller.uid == agent.uid

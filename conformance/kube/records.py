@@ -225,6 +225,16 @@ class Pod(Record, frozen=True):
         return condition is not None and condition.status == "True"
 
     @property
+    def restarts(self) -> int:
+        """How often its kubelet has restarted containers of it."""
+        return sum(container.restart_count for container in self.status.container_statuses)
+
+    @property
+    def why_unscheduled(self) -> str:
+        """What the scheduler says of why it has no node; empty once it has one."""
+        return next((c.message for c in self.status.conditions if c.type == "PodScheduled" and c.status == "False"), "")
+
+    @property
     def hash(self) -> str:
         """Its controller-revision-hash label."""
         return self.metadata.labels.get("controller-revision-hash", "")

@@ -5,6 +5,7 @@ report/
   run.json                 one Run
   scenarios/*.json         one ScenarioResult for each pytest item
   traces/*.jsonl           one trace for each scenario that recorded
+  diagnostics/*/           what could be seen of the cluster at the moment of a failure
   statement.json, index.html, junit.xml, allure/, logs/
 """
 
@@ -21,7 +22,7 @@ from conformance.errors import UsageError
 from conformance.report.results import Run, ScenarioResult
 
 MARKER = ".daemonset-conformance"
-OWN_FOLDERS = ("scenarios", "traces", "allure", "logs")
+OWN_FOLDERS = ("scenarios", "traces", "allure", "logs", "diagnostics")
 OWN_FILES = ("run.json", "statement.json", "index.html", "junit.xml")
 
 

@@ -29,7 +29,10 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ScenarioResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One pytest item. `trace` is relative to the report folder; `failure` is the text a reader needs; `seconds` is wall time."""
+    """One pytest item. `trace` and `diagnostics` (files and folders, written when it failed) are relative to the report folder.
+
+    `failure` is the text a reader needs; `seconds` is wall time.
+    """
 
     id: str
     node_id: str
@@ -42,6 +45,7 @@ class ScenarioResult(msgspec.Struct, frozen=True, omit_defaults=True):
     finding: Finding | None = None
     tallies: list[Tally] = []
     trace: str = ""
+    diagnostics: list[str] = []
     reproduce: str = ""
     look: str = ""
     parameters: dict[str, str] = {}

@@ -19,7 +19,9 @@ def lines(run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple
         return [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): no scenario left a result"]
     counted = Counter(scenario.outcome for scenario in scenarios)
     counts = ", ".join(f"{counted[outcome]} {outcome}" for outcome in reversed(WORST_FIRST) if counted[outcome])
-    items = f" ({len(results)} pytest items)" if len(results) != len(scenarios) else ""
+    left_out = sum(result.outcome == "left-out" for result in results)
+    without = f", {left_out} of them left out" if left_out != counted["left-out"] else ""
+    items = f" ({len(results)} pytest items{without})" if len(results) != len(scenarios) else ""
     found = [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): {len(scenarios)} scenarios{items}: {counts}"]
     guarantees = guarantee_verdicts(results, registered() if promises is None else promises)
     evaluated = sum(each.tally.evaluated for each in guarantees)

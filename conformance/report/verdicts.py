@@ -15,7 +15,7 @@ SAW = frozenset({"passed", "finding"})
 
 @dataclass(frozen=True)
 class Scenario:
-    """All pytest items of one scenario id: the worst outcome, the seconds added up."""
+    """All pytest items of one scenario id: the worst outcome of those that ran, the seconds added up; left out only if none of them ran."""
 
     id: str
     title: str
@@ -59,7 +59,7 @@ def merged(results: Iterable[ScenarioResult]) -> list[Scenario]:
         Scenario(
             name,
             cases[0].title,
-            min((case.outcome for case in cases), key=WORST_FIRST.index),
+            min((case.outcome for case in cases if case.outcome != "left-out"), key=WORST_FIRST.index, default="left-out"),
             round(sum(case.seconds for case in cases), 3),
             tuple(dict.fromkeys(claim for case in cases for claim in case.claims)),
             tuple(cases),

@@ -83,6 +83,7 @@ def result_of(
         finding=finding if outcome == "finding" else None,
         tallies=run.tallies if run is not None else [],
         trace=str(run.file.relative_to(settings.report)) if run is not None and run.recording is not None else "",
+        diagnostics=[str(path.relative_to(settings.report)) for path in run.diagnostics] if run is not None else [],
         reproduce=shlex.join(["pytest", item.nodeid, *settings.again(minor)]),
         look=f"python -m conformance judge {settings.report / 'traces' / run.file.name}" if run is not None else "",
         parameters={name: str(value) for name, value in getattr(getattr(item, "callspec", None), "params", {}).items()},

@@ -55,6 +55,7 @@ class ScenarioRun:
         self.judge = Judge(audited=self.header.audited)
         stem = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in node_id.rpartition("/")[2].replace("::", "-"))
         self.file = settings.report / "traces" / f"{stem}.jsonl"
+        self._diagnostics = settings.report / "diagnostics" / stem
         self.recorder = Recorder(
             cluster.api,
             self.header,
@@ -100,7 +101,12 @@ class ScenarioRun:
         write = getattr(self.host, "diagnose", None)
         if write is not None:
             with contextlib.suppress(ConformanceError, OSError):
-                write(self.file.parent.parent / "diagnostics" / self.file.stem, self.namespace)
+                write(self._diagnostics, self.namespace)
+
+    @property
+    def diagnostics(self) -> list[Path]:
+        """What was written down when something went wrong: files, and folders of many."""
+        return sorted(self._diagnostics.iterdir()) if self._diagnostics.is_dir() else []
 
     def verdict(self) -> None:
         """Raise PromiseBroken if any guarantee was violated; the message quotes the promise and shows where."""

@@ -308,6 +308,7 @@ def write_folder(folder: Path) -> Path:
             claims=["002-70"],
             tallies=[bad],
             parameters={"maxUnavailable": "<2>"},
+            diagnostics=["diagnostics/r02-x/describe-pods.txt", "diagnostics/r02-x/kind-export-logs"],
             failure="G3 was violated 1 time(s):\n  3 of 6 nodes are without an available pod & 2 are <allowed>",
         ),
         result(

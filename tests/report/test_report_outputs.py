@@ -41,6 +41,13 @@ def test_the_terminal_says_that_nothing_ran() -> None:
     assert terminal.lines(Run("", "v1.37.1", "kind"), []) == ["DaemonSets on Kubernetes v1.37.1 (kind): no scenario left a result"]
 
 
+def test_the_terminal_counts_items_that_were_left_out_of_a_scenario_that_ran() -> None:
+    some = [synthetic.result("P14", "passed", "x"), synthetic.result("P14", "left-out", "y"), synthetic.result("L05", "left-out", "z")]
+    assert terminal.lines(Run("", "v1.37.1", "embedded"), some)[0].endswith(
+        ": 2 scenarios (3 pytest items, 2 of them left out): 1 passed, 1 left-out"
+    )
+
+
 def test_a_trace_judged_again_is_told() -> None:
     broken = synthetic.tally("G3", violated=[synthetic.violation(synthetic.rolling_update(broken=True))])
     said = terminal.judged(synthetic.header("R02"), [broken, synthetic.tally("G10", undecided=2)])

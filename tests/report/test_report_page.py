@@ -89,7 +89,9 @@ def test_every_anchor_resolves_and_ids_are_unique(page: Page) -> None:
     broken = [each for each in page.references if each.startswith("#") and each[1:] not in known]
     assert broken == []
     others = {each for each in page.references if not each.startswith(("#", "https://github.com/"))}
-    assert others == {"statement.json", "traces/p03.jsonl", "traces/r02-2.jsonl", "traces/r02-x.jsonl", "traces/u01.jsonl"}
+    traces = {f"traces/{name}.jsonl" for name in ("p03", "r02-2", "r02-x", "u01")}
+    seen = {f"diagnostics/r02-x/{name}" for name in ("describe-pods.txt", "kind-export-logs")}
+    assert others == {"statement.json", *traces, *seen}
 
 
 def test_headings_skip_no_level(page: Page) -> None:

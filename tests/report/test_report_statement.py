@@ -62,6 +62,8 @@ def test_the_schema_refuses_a_verdict_without_evidence_or_reason(tmp_path: Path)
 def test_items_of_one_scenario_are_merged() -> None:
     [scenario] = merged([item("passed"), item("left-out"), item("failed")])
     assert (scenario.outcome, scenario.seconds, len(scenario.cases)) == ("failed", 4.5, 3)
+    assert [each.outcome for each in merged([item("passed"), item("left-out")])] == ["passed"], "what ran is what it came to"
+    assert [each.outcome for each in merged([item("left-out"), item("left-out")])] == ["left-out"]
 
 
 @pytest.mark.parametrize(

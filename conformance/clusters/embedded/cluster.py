@@ -20,8 +20,14 @@ from conformance.faults import kubelet, pods
 from conformance.kube.api import Api
 from conformance.kube.resources import path
 
-CAPABILITIES = frozenset(Capability) - {Capability.REAL_KUBELET}
-LACKING = {Capability.REAL_KUBELET: "its kubelets are simulated; take a kind or existing cluster for real ones"}
+LACKING = {
+    Capability.REAL_KUBELET: "its kubelets are simulated; take a kind or existing cluster for real ones",
+    **dict.fromkeys(
+        (Capability.NODE_RESTART, Capability.NODE_ISOLATION, Capability.STATIC_POD),
+        "its nodes are objects without a machine; take a kind cluster",
+    ),
+}
+CAPABILITIES = frozenset(Capability) - LACKING.keys()
 MAX_NODES = 1000
 _ATTEMPTS = 20
 

@@ -49,25 +49,25 @@ class BorrowedNode(ApiNode):
 
     def set_ready(self, ready: bool) -> None:
         """Not here."""
-        self._lack(Capability.NODE_READINESS, f"set_ready({ready})")
+        self._withhold(Capability.NODE_READINESS, f"set_ready({ready})")
 
     def silence(self) -> None:
         """Not here."""
-        self._lack(Capability.SILENT_NODE, "silence")
+        self._withhold(Capability.SILENT_NODE, "silence")
 
     def speak(self) -> None:
         """Not here."""
-        self._lack(Capability.SILENT_NODE, "speak")
+        self._withhold(Capability.SILENT_NODE, "speak")
 
     def behave(self, *, ready_after: float = 0.0, never_ready: bool = False, terminate_after: float = 0.0, fail: str = "") -> None:
         """Not here."""
-        self._lack(Capability.POD_PHASE, f"behave{(ready_after, never_ready, terminate_after, fail)}")
+        self._withhold(Capability.POD_PHASE, f"behave{(ready_after, never_ready, terminate_after, fail)}")
 
     def leave(self) -> None:
         """Not here."""
-        self._lack(Capability.LEAVE_NODE, "leave")
+        self._withhold(Capability.LEAVE_NODE, "leave")
 
-    def _lack(self, capability: Capability, what: str) -> NoReturn:
+    def _withhold(self, capability: Capability, what: str) -> NoReturn:
         raise NotOffered(f"{self.name}: {what}: {self._host.facts.lacking[capability]}")
 
     def _write(self, patch: Mapping[str, Any]) -> None:
@@ -75,7 +75,7 @@ class BorrowedNode(ApiNode):
 
     def _guarded(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         if Capability.CHANGE_NODE not in self._host.facts.capabilities:
-            self._lack(Capability.CHANGE_NODE, "change")
+            self._withhold(Capability.CHANGE_NODE, "change")
         super()._guarded(change)
 
     def _guarding(self, node: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

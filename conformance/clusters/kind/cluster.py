@@ -130,7 +130,7 @@ class KindCluster:
 
     def diagnose(self, folder: Path, namespace: str) -> None:
         """Write down what can be seen at this moment: objects, events, logs of components and kubelets."""
-        diagnostics.write(self, folder, namespace)
+        diagnostics.write(self, self._driver, folder, namespace)
 
     def add_nodes(self, count: int) -> None:
         """Let nodes join that stay for as long as the cluster does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,17 @@ import yaml
 
 from conformance.clusters.kind.machines import Machine, each
 from conformance.errors import ConformanceError
+from conformance.kube.kubectl import Kubectl
 from conformance.kube.resources import path
 
 if TYPE_CHECKING:
     from conformance.clusters.kind.cluster import KindCluster
+    from conformance.clusters.kind.driver import Driver
 
+#: What `kubectl describe` tells, by the name of the file: people read this first.
+_DESCRIBED = {"daemonsets": "daemonsets,controllerrevisions", "pods": "pods", "nodes": "nodes"}
+#: Where everything that kind knows how to collect goes.
+_EXPORTED = "kind-export-logs"
 _OBJECTS = ("nodes", "daemonsets", "controllerrevisions", "pods")
 #: Lines of a log; the minutes before a failure fit.
 _LINES = 2000
@@ -22,10 +29,10 @@ _CONTAINERS = "ctr -n k8s.io containers ls; ctr -n k8s.io tasks ls"
 _COMPONENT_LOGS = f'for file in /var/log/pods/kube-system_*/*/*.log; do echo "==> $file"; tail -n {_LINES} $file; done'
 
 
-def write(cluster: KindCluster, folder: Path, namespace: str) -> list[Path]:
-    """Write objects, events, component logs and each node's kubelet log below `folder`; returns the files.
+def write(cluster: KindCluster, driver: Driver, folder: Path, namespace: str) -> list[Path]:
+    """Write what is described, objects, events, component logs and each node's kubelet log below `folder`; returns the files.
 
-    What cannot be had is left out.
+    A folder in it is that of `kind export logs`. What cannot be had is left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -35,6 +42,11 @@ def write(cluster: KindCluster, folder: Path, namespace: str) -> list[Path]:
         file.write_text(text, encoding="utf-8")
         written.append(file)
 
+    kubectl = Kubectl(driver.kubectl, driver.kubeconfig)
+    for name, resources in _DESCRIBED.items():
+        with contextlib.suppress(ConformanceError):
+            put(f"describe-{name}.txt", kubectl.run("--namespace", namespace, "describe", resources).out)
+    kubectl.close()
     for resource in _OBJECTS:
         with contextlib.suppress(ConformanceError):
             where = path(resource) if resource == "nodes" else path(resource, namespace)
@@ -57,6 +69,9 @@ def write(cluster: KindCluster, folder: Path, namespace: str) -> list[Path]:
     each(of_node, [cluster.yard.control_plane, *cluster.yard.machines])
     with contextlib.suppress(ConformanceError):
         put("control-plane.log", cluster.yard.control_plane.sh(_COMPONENT_LOGS, check=False))
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        driver.export_logs(folder / _EXPORTED)
+        written += [folder / _EXPORTED] if (folder / _EXPORTED).is_dir() else []
     return sorted(written)
 
 

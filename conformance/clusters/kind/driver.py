@@ -35,6 +35,7 @@ class Driver:
 
         self._log = folder / "kind.log"
         self._kind = kind
+        self.kubectl = kubectl
         self._script = folder / "kind"
         # pytest-kind lets kind write to the terminal and shows nothing of it in its error: a script between them keeps what it said.
         self._script.write_text(

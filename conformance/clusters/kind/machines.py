@@ -7,28 +7,27 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import shlex
-import subprocess
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.clusters.kind import configuration
+from conformance.clusters.kind import boot, configuration, staticpods
 from conformance.clusters.kind.owners import CLUSTER_LABEL
 from conformance.components.engine.docker import Docker
 from conformance.errors import ClusterError
 
-#: kind's own sign that systemd is up in a node.
-BOOTED = re.compile(r"Reached target .*Multi-User System.*|detected cgroup v1")
-BOOT_LIMIT = 60.0
-
 _KUBELET_ALWAYS = "--runtime-cgroups=/system.slice/containerd.service"
 _NO_CONTAINERS = "for task in $(ctr -n k8s.io tasks ls -q); do ctr -n k8s.io tasks kill -s KILL $task || true; done 2>/dev/null"
-#: What a kubelet remembers of the pods that it had.
-_FORGET = "rm -f /var/lib/kubelet/*_state"
+#: What a kubelet remembers of the pods that it had, and those that it would start by itself.
+_FORGET = f"rm -f /var/lib/kubelet/*_state {staticpods.FOLDER}/*"
+#: What is killed is not torn down: the next pod with the same host port would be hidden behind the rule of a dead one.
+_NO_HOST_PORTS = "iptables -w -t nat -F CNI-HOSTPORT-DNAT 2>/dev/null || true"
+#: A chain of our own, so that letting everything through again is one command.
+_CHAIN = "CONFORMANCE"
+_CONNECTED = f"iptables -w -F {_CHAIN} 2>/dev/null || true"
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,39 @@ class Machine:
         """Stop the kubelet; what runs goes on running."""
         self.sh("systemctl stop kubelet")
 
+    def restart_kubelet(self) -> None:
+        """End the kubelet and start it again; what runs goes on running."""
+        self.sh("systemctl restart kubelet")
+
+    def reboot(self) -> None:
+        """Shut it down and start it again, with everything that ran on it."""
+        boot.reboot(self.docker, self.name)
+
+    def cut_off(self, address: str) -> None:
+        """Let it find nobody at the API server's port of an address, also on connections that it has."""
+        # Reset rather than dropped: a kubelet takes 45 s to give up a connection that is silent.
+        self.sh(
+            f"iptables -w -N {_CHAIN} 2>/dev/null || true; "
+            f"iptables -w -C OUTPUT -j {_CHAIN} 2>/dev/null || iptables -w -I OUTPUT -j {_CHAIN}; "
+            f"iptables -w -A {_CHAIN} -d {address} -p tcp --dport 6443 -j REJECT --reject-with tcp-reset"
+        )
+
+    def connect_again(self) -> None:
+        """Let everything through."""
+        self.sh(_CONNECTED)
+
+    def run_static_pod(self, namespace: str, name: str) -> None:
+        """Let its kubelet run a pod from a file; returns when it runs."""
+        script, stdin = staticpods.run(namespace, name)
+        self.sh(script, stdin=stdin)
+
+    def remove_static_pod(self, name: str) -> None:
+        """Take that file away."""
+        self.sh(staticpods.remove(name))
+
     def park(self) -> None:
         """Stop the kubelet and everything that it runs."""
-        self.sh(f"systemctl stop kubelet; {_NO_CONTAINERS}; {_FORGET}")
+        self.sh(f"systemctl stop kubelet; {_NO_CONTAINERS}; {_NO_HOST_PORTS}; {_FORGET}; {_CONNECTED}")
 
     def remove(self) -> None:
         """End it, with its volume."""
@@ -150,9 +179,9 @@ class Yard:
         assert like is not None
         self._docker.run("run", *run_flags(like, name))
         try:
-            self._booted(machine)
-            address = self._address(name)
-            kubeadm = model.sh("cat /kind/kubeadm.conf").replace(f"/{model.name}", f"/{name}").replace(self._address(model.name), address)
+            boot.booted(self._docker, name)
+            address = self.address(name)
+            kubeadm = model.sh("cat /kind/kubeadm.conf").replace(f"/{model.name}", f"/{name}").replace(self.address(model.name), address)
             line = shlex.join(["KUBELET_EXTRA_ARGS=" + " ".join([_KUBELET_ALWAYS, *arguments])])
             machine.sh(f"echo {line} > /etc/default/kubelet; cat > /kind/kubeadm.conf", stdin=kubeadm)
             if network:
@@ -171,29 +200,12 @@ class Yard:
         names = (f"{self._cluster}-worker{number if number > 1 else ''}" for number in itertools.count(1))
         return next(name for name in names if name not in taken)
 
-    def _address(self, name: str) -> str:
+    def address(self, name: str) -> str:
+        """The address of a container in the cluster's network."""
         container = self._docker.inspect(name)
         assert container is not None
         [network] = container["NetworkSettings"]["Networks"].values()
         return str(network["IPAddress"])
-
-    def _booted(self, machine: Machine) -> None:
-        with subprocess.Popen(
-            [str(self._docker.program), "logs", "--follow", machine.name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        ) as logs:
-            assert logs.stdout is not None
-            late = threading.Timer(BOOT_LIMIT, logs.kill)
-            late.start()
-            try:
-                seen = []
-                for raw in logs.stdout:
-                    seen.append(raw.decode(errors="replace").rstrip())
-                    if BOOTED.search(seen[-1]):
-                        return
-            finally:
-                late.cancel()
-                logs.kill()
-        raise ClusterError(f"The container {machine.name} did not boot within {BOOT_LIMIT:.0f} s; it said:\n" + "\n".join(seen[-20:]))
 
 
 def run_flags(like: Mapping[str, Any], name: str) -> list[str]:

@@ -56,6 +56,36 @@ class KindNode(ApiNode):
         self._host.journal("speak", f"nodes/{self.name}", {})
         self.machine.resume_kubelet()
 
+    def restart_kubelet(self) -> None:
+        """Restart its kubelet's service."""
+        self._host.journal("restart-kubelet", f"nodes/{self.name}", {})
+        self.machine.restart_kubelet()
+
+    def restart(self) -> None:
+        """Restart the container; returns when its services have been started again."""
+        self._host.journal("restart", f"nodes/{self.name}", {})
+        self.machine.reboot()
+
+    def isolate(self) -> None:
+        """Refuse its machine the API server."""
+        self._host.journal("isolate", f"nodes/{self.name}", {})
+        self.machine.cut_off(self._host.yard.address(self._host.yard.control_plane.name))
+
+    def rejoin(self) -> None:
+        """Let it through again."""
+        self._host.journal("rejoin", f"nodes/{self.name}", {})
+        self.machine.connect_again()
+
+    def run_static_pod(self, namespace: str, name: str) -> None:
+        """Put a manifest into its kubelet's folder; returns when the pod runs."""
+        self._host.journal("run-static-pod", f"nodes/{self.name}", {"pod": name})
+        self.machine.run_static_pod(namespace, name)
+
+    def remove_static_pod(self, name: str) -> None:
+        """Take that manifest away."""
+        self._host.journal("remove-static-pod", f"nodes/{self.name}", {"pod": name})
+        self.machine.remove_static_pod(name)
+
     def leave(self) -> None:
         """Delete the Node object, then end the kubelet and all that it runs."""
         self._host.journal("leave", f"nodes/{self.name}", {})

@@ -1,0 +1,85 @@
+"""Containers that crash are their kubelet's business; pods that a kubelet rejects are the controller's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
+
+Create = Callable[..., Agent]
+
+
+@scenario("L05", seconds=40)
+@claim("001-17")
+@needs(Capability.REAL_KUBELET, nodes=2)
+def test_a_crash_loop_is_left_to_the_kubelet(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A container that crashes again and again is restarted in the same pod: the controller counts it as not ready and does nothing."""
+    nodes = cluster.nodes.join(2)
+    crash = {"command": ["sh", "-c", "sleep 1; exit 1"]}
+    agent = daemonset("agent-shell.yaml", template={"spec": {"containers": [{"name": "agent", **crash}]}})
+    trace.until(agent.observed(), agent.pods_where("a pod on each node", lambda pods: len(pods) == 2))
+    before = agent.uids()
+
+    trace.until(agent.restarted(3, *nodes), within=120)
+
+    trace.until(agent.status(number_ready=0, number_unavailable=2, current_number_scheduled=2), agent.keeps(before))
+    trace.stays(agent.keeps(before), cluster.no_event("FailedDaemonPod", agent), seconds=3)
+    trace.expect_creations(agent, 2)
+
+
+@scenario("L05", seconds=20)
+@claim("D2-18")
+@needs(Capability.REAL_KUBELET, nodes=3)
+def test_an_update_that_crashes_stops_at_the_budget(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A rolling update whose containers crash breaks as many nodes as maxUnavailable allows and stays there; undoing it mends them."""
+    nodes = cluster.nodes.join(3)
+    agent = daemonset("agent-port.yaml")  # it is ready when its port answers, so that one that crashes never is
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=3))
+
+    agent.patch_template({"spec": {"containers": [{"name": "agent", "command": ["sh", "-c", "sleep 1; exit 1"]}]}})
+
+    crashing = agent.pods_where(
+        "one pod has crashed twice, the other two are as they were",
+        lambda pods: sorted((pod.ready, pod.restarts >= 2) for pod in pods) == [(False, True), (True, False), (True, False)],
+    )
+    trace.until(crashing, agent.status(updated_number_scheduled=1), within=90)
+    trace.stays(agent.status(updated_number_scheduled=1, number_available=2), seconds=4)
+    cluster.kubectl("rollout", "undo", f"daemonset/{agent.name}")
+    agent.refresh()
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.expect_creations(agent, 5)
+
+
+REJECTED: dict[str, dict[str, Any]] = {
+    "OutOfcpu": {"containers": [{"name": "agent", "resources": {"requests": {"cpu": "1000"}}}]},
+    "PodOSNotSupported": {"os": {"name": "windows"}},
+}
+MENDED: dict[str, dict[str, Any]] = {
+    "OutOfcpu": {"containers": [{"name": "agent", "resources": {"requests": {"cpu": "1m"}}}]},
+    "PodOSNotSupported": {"os": None},
+}
+
+
+@scenario("L07", seconds=16)
+@claim("001-16", "002-56", "D1-62", "D8-17")
+@needs(Capability.REAL_KUBELET, nodes=1)
+@pytest.mark.parametrize("reason", REJECTED)
+def test_a_pod_that_the_kubelet_rejects_is_replaced_ever_later(
+    cluster: ScenarioCluster, daemonset: Create, trace: Trace, reason: str
+) -> None:
+    """A pod that its kubelet rejects is Failed for good; the controller replaces it, and waits longer from time to time."""
+    [node] = cluster.nodes.join(1)
+    past_the_scheduler: dict[str, Any] = {"nodeName": node.name}
+
+    agent = daemonset("agent.yaml", template={"spec": {**REJECTED[reason], **past_the_scheduler}})
+
+    trace.until(cluster.event("FailedDaemonPod", agent, times=5), within=60)
+    trace.until(cluster.event("SuccessfulCreate", agent, times=6))
+    assert trace.past.failures(agent)[:5] == [reason] * 5
+    _, second, third, fourth, *_ = trace.past.seconds_between_creations(agent)
+    assert second > 0.7  # the backoff is 1 s, doubled each time; times of arrival vary
+    assert third > 1.7
+    assert fourth > 3.5
+    agent.patch_template({"spec": MENDED[reason]})
+    trace.until(agent.rolled_out(), agent.exactly_on(node), within=60)

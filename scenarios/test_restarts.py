@@ -1,0 +1,103 @@
+"""Kubelets and nodes that restart, and pods that only their kubelet knows how to start."""
+
+from collections.abc import Callable
+
+from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
+
+Create = Callable[..., Agent]
+
+#: Lost with the container, and only with it.
+OWN_FILE = "/of-this-container"
+
+
+@scenario("L09", seconds=15)
+@claim("002-58", "D1-62")
+@needs(Capability.REAL_KUBELET, Capability.NODE_RESTART, nodes=2)
+def test_pods_outlive_their_kubelet(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A kubelet that restarts finds its containers running and leaves them so; it serves the DaemonSet as before."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent-shell.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    before = agent.uids()
+    pod = agent.pod_on(nodes[0]).metadata.name
+    cluster.kubectl("exec", pod, "--", "touch", OWN_FILE)
+
+    nodes[0].restart_kubelet()
+
+    trace.stays(agent.keeps(before), seconds=5)
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    assert [pod.restarts for pod in agent.pods()] == [0, 0]
+    cluster.kubectl("exec", pod, "--", "ls", OWN_FILE)
+    agent.set_image()
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.expect_creations(agent, 4)
+
+
+@scenario("L09", seconds=20)
+@claim("002-58", "D1-62")
+@needs(Capability.REAL_KUBELET, Capability.NODE_RESTART, nodes=2)
+def test_pods_come_back_with_their_node(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """After a restart of the node its kubelet starts the containers of the same pod again; the controller makes no new one."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent-shell.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    before = agent.uids()
+    cluster.kubectl("exec", agent.pod_on(nodes[0]).metadata.name, "--", "touch", OWN_FILE)
+
+    nodes[0].restart()
+
+    trace.until(agent.restarted(1, nodes[0]), agent.exactly_on(*nodes), agent.status(number_available=2), within=120)
+    trace.stays(agent.keeps(before), seconds=3)
+    assert agent.pod_on(nodes[1]).restarts == 0
+    lost = cluster.kubectl("exec", agent.pod_on(nodes[0]).metadata.name, "--", "ls", OWN_FILE, check=False)
+    assert "No such file" in lost.err
+    trace.expect_creations(agent, 2)
+
+
+@scenario("L09", seconds=90)
+@claim("002-59", "002-60", "D1-63")
+@needs(Capability.REAL_KUBELET, Capability.STATIC_POD, nodes=1)
+def test_a_static_pod_cannot_be_deleted_through_the_api(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A file in a folder of the kubelet's makes a pod; the API shows a mirror of it, and deleting that ends nothing."""
+    [node] = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(node))
+    before = agent.uids()
+
+    node.run_static_pod(cluster.namespace, "static")
+
+    mirror = f"static-{node.name}"
+    trace.until(cluster.pod_runs(mirror))
+    first = trace.past.last_pod(mirror)
+    cluster.kubectl("exec", mirror, "--", "touch", OWN_FILE)
+    cluster.kubectl("delete", "pod", mirror, "--wait=false")
+    # The kubelet looks at its static pods at the latest every minute and a half.
+    trace.until(cluster.pod_is_another(mirror, first.metadata.uid), cluster.pod_runs(mirror), within=180)
+    cluster.kubectl("exec", mirror, "--", "ls", OWN_FILE)
+    assert trace.past.last_pod(mirror).restarts == 0
+    node.remove_static_pod("static")
+    trace.until(cluster.pod_absent(mirror), agent.keeps(before))
+    trace.expect_creations(agent, 1)
+
+
+@scenario("L09", seconds=100)
+@claim("002-61", "D1-64")
+@needs(Capability.REAL_KUBELET, Capability.STATIC_POD, Capability.NODE_ISOLATION, nodes=1)
+def test_a_static_pod_needs_no_api_server(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A static pod starts on a node that cannot reach the API server, and daemon pods run on there; its mirror appears afterwards."""
+    [node] = cluster.nodes.join(1)
+    agent = daemonset("agent-shell.yaml")
+    trace.until(agent.exactly_on(node))
+    before = agent.uids()
+
+    node.isolate()
+    node.run_static_pod(cluster.namespace, "static")
+    trace.stays(cluster.pod_absent(f"static-{node.name}"), seconds=3)
+    node.rejoin()
+
+    mirror = f"static-{node.name}"
+    trace.until(cluster.pod_runs(mirror), agent.exactly_on(node), agent.keeps(before), within=240)
+    assert agent.pod_on(node).restarts == 0
+    node.remove_static_pod("static")
+    trace.until(cluster.pod_absent(mirror))
+    trace.expect_creations(agent, 1)

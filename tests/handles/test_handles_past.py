@@ -1,0 +1,98 @@
+"""What a scenario may ask of the past, over small written records."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from conformance.handles.daemonset import Agent
+from conformance.handles.past import Past
+from conformance.kube.records import RECORDS, Pod
+from conformance.trace.entries import Entry, EntryType
+from conformance.trace.recorder import Recorder
+
+OWNER = [{"kind": "DaemonSet", "name": "agent", "uid": "ds", "controller": True}]
+AGENT = cast(Agent, SimpleNamespace(uid="ds", name="agent"))
+
+
+class Record:
+    """Entries, a second apart unless a time is given."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def so_far(self) -> list[Entry]:
+        return self.entries
+
+    def pod(
+        self,
+        type: EntryType,  # noqa: A002
+        name: str,
+        *,
+        at: float,
+        owned: bool = True,
+        deleted: bool = False,
+        spec: dict[str, Any] | None = None,
+        **status: Any,
+    ) -> None:
+        meta = {"name": name, "namespace": "ns", "uid": f"uid-{name}", "ownerReferences": OWNER if owned else []}
+        obj = {"metadata": {**meta, **({"deletionTimestamp": "2026"} if deleted else {})}, "spec": spec or {}, "status": status}
+        raw = msgspec.Raw(msgspec.json.encode(obj))
+        self.entries.append(Entry(len(self.entries) + 1, at, type, "pods", 100 + len(self.entries), raw))
+
+
+@pytest.fixture
+def record() -> Record:
+    return Record()
+
+
+@pytest.fixture
+def past(record: Record) -> Past:
+    return Past(cast(Recorder, record))
+
+
+def test_the_end_is_timed_from_the_first_wish(record: Record, past: Past) -> None:
+    record.pod("added", "a", at=0.0, phase="Running")
+    record.pod("modified", "a", at=2.0, deleted=True, phase="Running")
+    record.pod("modified", "a", at=3.0, deleted=True, phase="Running", reason="still there")
+    record.pod("modified", "a", at=7.5, deleted=True, phase="Succeeded")
+    record.pod("deleted", "a", at=9.0, deleted=True, phase="Succeeded")
+    assert past.seconds_to_end("a") == 5.5
+
+
+def test_pauses_are_between_creations_of_this_daemonset(record: Record, past: Past) -> None:
+    record.pod("added", "a", at=0.0)
+    record.pod("added", "stranger", at=0.5, owned=False)
+    record.pod("modified", "a", at=0.7, phase="Failed")
+    record.pod("added", "b", at=1.0)
+    record.pod("added", "c", at=3.0)
+    assert past.seconds_between_creations(AGENT) == [1.0, 2.0]
+
+
+def test_every_failure_counts_once(record: Record, past: Past) -> None:
+    record.pod("added", "a", at=0.0, phase="Pending")
+    record.pod("modified", "a", at=0.1, phase="Failed", reason="OutOfcpu")
+    record.pod("modified", "a", at=0.2, phase="Failed", reason="OutOfcpu", deleted=True)
+    record.pod("added", "stranger", at=0.3, owned=False, phase="Failed", reason="Evicted")
+    record.pod("added", "b", at=0.4, phase="Failed", reason="NodeAffinity")
+    assert past.failures(AGENT) == ["OutOfcpu", "NodeAffinity"]
+
+
+def test_a_pod_is_bound_once(record: Record, past: Past) -> None:
+    record.pod("added", "a", at=0.0)
+    record.pod("modified", "a", at=1.0, spec={"nodeName": "n"})
+    record.pod("modified", "a", at=2.0, spec={"nodeName": "n"}, phase="Running")
+    assert past.binding_of_pod("uid-a") == 101
+
+
+def test_what_a_pod_says_of_itself() -> None:
+    status = {
+        "containerStatuses": [{"name": "a", "restartCount": 2}, {"name": "b", "restartCount": 1}],
+        "conditions": [{"type": "PodScheduled", "status": "False", "message": "no free ports"}],
+    }
+    pod: Pod = msgspec.convert({"status": status}, RECORDS["pods"])
+    assert (pod.restarts, pod.why_unscheduled) == (3, "no free ports")
+    assert Pod().why_unscheduled == ""
