@@ -143,3 +143,16 @@ def test_the_matrix_is_whole() -> None:
     assert all(case.fields for case in refused)
     assert all(case.stored for case in accepted)
     assert len(refused) > len(accepted) > 10
+
+
+def test_every_finding_stands_in_the_documentation() -> None:
+    """docs/findings.md has a row with the claims and the scenario of each."""
+    rows = [line.split(" | ") for line in (ROOT / "docs" / "findings.md").read_text().splitlines() if line.startswith("| ")]
+    listed = {(row[1], row[-1].removesuffix(" |")) for row in rows}
+    found = {
+        (", ".join(mark.kwargs["contradicts"]), _scenario(function))
+        for function in FUNCTIONS.values()
+        for mark in _marks(function, "finding")
+    }
+    assert len(found) > 3
+    assert found - listed == set()
