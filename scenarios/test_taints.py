@@ -96,6 +96,7 @@ def test_counters_do_not_follow_a_noschedule_taint(cluster: ScenarioCluster, dae
     free, tainted = cluster.nodes.join(2)
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(free, tainted), agent.status(desired_number_scheduled=2, number_available=2))
+    trace.stays(agent.status(desired_number_scheduled=2), seconds=2)  # a sync that the creation still had coming would see the taint
 
     tainted.taint("dedicated", "NoSchedule", "gpu")
 
