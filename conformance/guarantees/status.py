@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from conformance.guarantees.authors import by_controller
 from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
 from conformance.guarantees.quiet import patience
 from conformance.guarantees.watched import LAG, Watched
 from conformance.kube.records import DaemonSet
 from conformance.model.status import Counters, claimed, expected
+
+#: Seconds after it was found wrong within which a controller may put its status right by itself.
+LATE = 10.0
+
+
+class Doubt(NamedTuple):
+    """A status that is not what is there: found when, and what had happened to the DaemonSet by then."""
+
+    violation: Violation
+    at: float
+    others_at: float
+    version: int
 
 
 def oracle(step: Step, watched: Watched, ds: DaemonSet, *, behind: float = 0.0) -> Counters:
@@ -39,13 +53,14 @@ def told(watched: Watched) -> bool:
     "available (ready for at least spec.minReadySeconds); desiredNumberScheduled: The total number of nodes that should be running the "
     "daemon pod (including nodes correctly running the daemon pod).",
     source="API reference, DaemonSetStatus, and so for each of its counters",
-    on=("daemonsets", "quiet"),
+    on=("daemonsets", "quiet", "end"),
     reads=("pods", "nodes", "controllerrevisions"),
 )
-def truthful(step: Step, _: object) -> Evaluation:
+def truthful(step: Step, doubts: dict[str, Doubt]) -> Evaluation:
     """At each status write: available ≤ ready ≤ current ≤ desired, updated ≤ current, unavailable = desired - available, and
     observedGeneration neither falls nor runs ahead of the generation. When the DaemonSet is quiet (nothing changed for 2 s): all seven
-    equal the oracle.
+    equal the oracle. A slow controller may still put them right by itself within 10 s (LATE), but not when something else has happened
+    that made it look, nor after the end.
 
     Not held against it: a generation that the controller has not observed, a controller that does not run, and counters that went stale by
     a change that wakes no sync (node deletion; a NoSchedule taint under a running pod, or under a pending one, from 1.33 on).
@@ -54,7 +69,40 @@ def truthful(step: Step, _: object) -> Evaluation:
     counted as such up to another minReadySeconds late (`patience`), which is when the controller looks again; then it has to be.
     """
     if step.quiet is not None:
-        return _compare(step, step.quiet)
+        return _doubted(step, step.quiet, _compare(step, step.quiet), doubts)
+    if step.entry.type == "end":
+        return [doubt.violation for doubt in doubts.values()] if doubts else None
+    doubt = doubts.get(step.ledger.subject.uid) if step.ledger.subject is not None else None
+    if doubt is not None and step.ledger.subject is not None:
+        return _settle(step, step.ledger.subject, doubt, doubts)
+    return _written(step)
+
+
+def _doubted(step: Step, watched: Watched, said: Evaluation, doubts: dict[str, Doubt]) -> Evaluation:
+    """Keep a lie for later; one that was kept already, and is looked at again, is none that was put right."""
+    doubt = doubts.pop(watched.uid, None)
+    if doubt is not None:
+        return doubt.violation
+    if isinstance(said, Violation):
+        doubts[watched.uid] = Doubt(said, step.ledger.now, watched.others_at, watched.version)
+        return None
+    return said
+
+
+def _settle(step: Step, watched: Watched, doubt: Doubt, doubts: dict[str, Doubt]) -> Evaluation:
+    """The DaemonSet has changed since its status was found wrong: was it put right, and by the controller alone?"""
+    # Without an audit log the first change since then is taken to be the controller's.
+    alone = watched.others_at == doubt.others_at if step.audited else watched.version == doubt.version + 1
+    if alone and step.ledger.now - doubt.at <= LATE:
+        if not isinstance(_compare(step, watched), Violation):
+            del doubts[watched.uid]
+            return _written(step)
+        return None
+    del doubts[watched.uid]
+    return doubt.violation
+
+
+def _written(step: Step) -> Evaluation:
     before, after = step.before, step.after
     if not isinstance(after, DaemonSet) or not isinstance(before, DaemonSet) or after.status == before.status:
         return None

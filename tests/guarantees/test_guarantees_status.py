@@ -12,6 +12,7 @@ from tests.guarantees.history import SCENARIO, History, judged, node, settled, t
 def later(h: History) -> History:
     h.wait(5)
     h.note()
+    h.end()
     return h
 
 
@@ -97,7 +98,7 @@ def test_a_controller_that_runs_again_has_to_count() -> None:
     h.action("resume", "components/kube-controller-manager")
     h.status(numberReady=3, numberAvailable=3, numberUnavailable=0, updatedNumberScheduled=2)
     h.wait(20)
-    h.note()
+    h.end()
     assert judged(h, "INV-9").violated == 1
 
 
@@ -109,7 +110,7 @@ def test_a_no_schedule_taint_under_a_running_pod_wakes_nobody() -> None:
     h.agent["metadata"]["annotations"]["touched"] = "yes"
     h.change(h.agent)
     h.wait(5)
-    h.note()
+    h.end()
     assert judged(h, "INV-9").violated == 1
 
 
@@ -143,7 +144,7 @@ def test_a_pod_ripens_without_any_event() -> None:
     h.note()
     assert judged(h, "INV-9").verdict == "holds"
     h.wait(30)
-    h.note()
+    h.end()
     assert judged(h, "INV-9").violated == 1
 
 
@@ -174,7 +175,7 @@ def test_an_available_pod_may_be_counted_when_the_controller_looks_again() -> No
 def test_an_available_pod_that_is_never_counted() -> None:
     h = one_by_one()
     h.wait(15)
-    h.note()
+    h.end()
     tally = judged(h, "INV-9")
     assert tally.violated == 1
     assert "available is 1, should be 2" in tally.violations[0].message
@@ -204,3 +205,53 @@ def test_without_audit_it_is_judged_all_the_same() -> None:
     h = settled(3, audited=False)
     h.status(numberReady=4)
     assert judged(h, "INV-9").violated == 1
+
+
+def slow(**how: Any) -> History:
+    """A pod is not ready any more, and three seconds later the controller has not counted it."""
+    h = settled(3, **how)
+    h.unready("a")
+    h.wait(3)
+    h.note()
+    return h
+
+
+@pytest.mark.parametrize("audited", [True, False])
+def test_a_slow_controller_puts_it_right_by_itself(audited: bool) -> None:
+    h = slow(audited=audited)
+    h.status()
+    tally = judged(later(h), "INV-9")
+    assert tally.verdict == "holds"
+    assert tally.could_have_failed > 1
+
+
+def test_a_slow_controller_may_need_more_than_one_write() -> None:
+    h = slow()
+    h.status(numberReady=3, numberAvailable=3, numberUnavailable=0, numberMisscheduled=0)
+    h.wait(0.5)
+    h.status()
+    assert judged(later(h), "INV-9").verdict == "holds"
+
+
+def test_ten_seconds_are_not_slow_but_wrong() -> None:
+    h = slow()
+    h.wait(10)
+    h.status()
+    assert judged(later(h), "INV-9").violated == 1
+
+
+def test_what_is_put_right_only_after_somebody_else_did_something_was_wrong() -> None:
+    h = slow()
+    h.agent["metadata"]["annotations"]["touched"] = "yes"
+    h.change(h.agent)
+    h.status()
+    assert judged(later(h), "INV-9").violated == 1
+
+
+def test_what_is_never_put_right_is_wrong_in_the_end() -> None:
+    h = slow()
+    assert judged(h, "INV-9").violated == 0
+    h.end()
+    tally = judged(h, "INV-9")
+    assert tally.violated == 1
+    assert "ready is 3, should be 2" in tally.violations[0].message
