@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conformance.clusters import waiting
 from conformance.clusters.kind import KindProvider, configuration, owners
 from conformance.clusters.kind.cluster import KindCluster
+from conformance.clusters.kind.machines import ControlPlane, Machine, Yard, each, node_names
 from conformance.clusters.nodes import settled
 from conformance.components import build
 from conformance.components.engine import usable
@@ -51,6 +52,9 @@ def plain(programs: dict[str, Path], images: configuration.Images) -> float:
     try:
         command: list[str | Path] = [programs["kind"], "create", "cluster", "--name", name, "--config", file, "--kubeconfig", kubeconfig]
         subprocess.run(command, check=True, capture_output=True, timeout=LIMIT)
+        roles = node_names(docker, name)
+        yard = Yard(docker, name, ControlPlane(docker, roles["control-plane"][0], 0), roles["worker"])
+        each(Machine.connect, [yard.control_plane, *yard.machines])  # kind's own network is a DaemonSet, which the configuration leaves out
         api = Api.connect(kubeconfig)
         everybody = WORKERS + 1
         waiting.until(
