@@ -78,8 +78,8 @@ def test_a_pod_that_the_kubelet_rejects_is_replaced_ever_later(
     trace.until(cluster.event("SuccessfulCreate", agent, times=6))
     assert trace.past.failures(agent)[:5] == [reason] * 5
     _, second, third, fourth, *_ = trace.past.seconds_between_creations(agent)
-    assert second > 0.7  # the backoff is 1 s, doubled each time; times of arrival vary
-    assert third > 1.7
-    assert fourth > 3.5
+    # The backoff is 1 s, 2 s, 4 s; on a busy machine what arrives late makes one of them longer and the next one shorter.
+    assert second + third + fourth > 6
+    assert fourth > second
     agent.patch_template({"spec": MENDED[reason]})
     trace.until(agent.rolled_out(), agent.exactly_on(node), within=60)

@@ -12,11 +12,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.clusters.kind.configuration import OWNER_MOUNT
+from conformance.components import cache
 from conformance.components.engine.docker import Docker
+from conformance.components.locks import locked
 from conformance.errors import UsageError
 
 PREFIX = "kind-"
@@ -146,16 +149,22 @@ def remove(docker: Docker, cluster: str) -> None:
         docker.run("rm", "--force", "--volumes", *left)
 
 
+def _network() -> AbstractContextManager[int]:
+    """One at a time: Docker lets two that look at once both make a network of the same name, and can tell neither from the other then."""
+    return locked(cache.root() / "locks" / "kind-network.lock", lambda: None)
+
+
 def ensure_network(docker: Docker) -> None:
     """Make kind's network beforehand: its own attempt wants IPv6, and gives up for some of the reasons why there is none."""
-    if docker.inspect(NETWORK, kind="network") is None:
-        masquerade = "com.docker.network.bridge.enable_ip_masquerade=true"
-        # Two runs may try at once: one of them wins, and then it is there.
-        docker.run("network", "create", "--driver", "bridge", "--opt", masquerade, "--label", NETWORK_LABEL, NETWORK, check=False)
+    with _network():
+        if docker.inspect(NETWORK, kind="network") is None:
+            masquerade = "com.docker.network.bridge.enable_ip_masquerade=true"
+            docker.run("network", "create", "--driver", "bridge", "--opt", masquerade, "--label", NETWORK_LABEL, NETWORK, check=False)
 
 
 def remove_network(docker: Docker) -> None:
     """Remove the network if it was made here and nobody uses it any more."""
-    network = docker.inspect(NETWORK, kind="network")
-    if network and NETWORK_LABEL in (network.get("Labels") or {}) and not network.get("Containers"):
-        docker.run("network", "rm", NETWORK, check=False)
+    with _network():
+        network = docker.inspect(NETWORK, kind="network")
+        if network and NETWORK_LABEL in (network.get("Labels") or {}) and not network.get("Containers"):
+            docker.run("network", "rm", NETWORK, check=False)

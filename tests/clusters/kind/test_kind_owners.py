@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,16 @@ def test_the_network_goes_when_it_is_ours_and_nobody_uses_it(docker: FakeDocker)
     docker.has("network", "kind", {"Labels": {owners.NETWORK_LABEL: ""}, "Containers": {"abc": {}}})
     owners.remove_network(docker)
     assert docker.there("network") == {"kind"}, "somebody uses it"
+
+
+def test_one_at_a_time_makes_the_network(docker: FakeDocker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Docker would let both of two make one, and then know neither by its name."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    waiting = threading.Thread(target=owners.ensure_network, args=(docker,))
+    with owners._network():
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        assert docker.there("network") == set()
+    waiting.join(10)
+    assert docker.there("network") == {"kind"}
