@@ -72,10 +72,11 @@ def truthful(step: Step, doubts: dict[str, Doubt]) -> Evaluation:
         return _doubted(step, step.quiet, _compare(step, step.quiet), doubts)
     if step.entry.type == "end":
         return [doubt.violation for doubt in doubts.values()] if doubts else None
-    doubt = doubts.get(step.ledger.subject.uid) if step.ledger.subject is not None else None
-    if doubt is not None and step.ledger.subject is not None:
-        return _settle(step, step.ledger.subject, doubt, doubts)
-    return _written(step)
+    written, watched = _written(step), step.ledger.subject
+    lie = _settle(step, watched, doubts) if watched is not None and watched.uid in doubts else None
+    if lie is None:
+        return written
+    return [lie, written] if isinstance(written, Violation) else lie
 
 
 def _doubted(step: Step, watched: Watched, said: Evaluation, doubts: dict[str, Doubt]) -> Evaluation:
@@ -89,17 +90,16 @@ def _doubted(step: Step, watched: Watched, said: Evaluation, doubts: dict[str, D
     return said
 
 
-def _settle(step: Step, watched: Watched, doubt: Doubt, doubts: dict[str, Doubt]) -> Evaluation:
+def _settle(step: Step, watched: Watched, doubts: dict[str, Doubt]) -> Violation | None:
     """The DaemonSet has changed since its status was found wrong: was it put right, and by the controller alone?"""
+    doubt = doubts[watched.uid]
     # Without an audit log the first change since then is taken to be the controller's.
     alone = watched.others_at == doubt.others_at if step.audited else watched.version == doubt.version + 1
-    if alone and step.ledger.now - doubt.at <= LATE:
-        if not isinstance(_compare(step, watched), Violation):
-            del doubts[watched.uid]
-            return _written(step)
-        return None
+    in_time = alone and step.ledger.now - doubt.at <= LATE
+    if in_time and isinstance(_compare(step, watched), Violation):
+        return None  # it may need more than one write
     del doubts[watched.uid]
-    return doubt.violation
+    return None if in_time else doubt.violation
 
 
 def _written(step: Step) -> Evaluation:

@@ -175,7 +175,7 @@ def test_components_die_with_a_killed_supervisor(folder: Path) -> None:
 
 OWNER = textwrap.dedent(
     """
-    import sys, time
+    import sys
     from pathlib import Path
     from conformance.clusters.embedded import runs
     from conformance.clusters.embedded.process import Supervisor
@@ -188,7 +188,7 @@ OWNER = textwrap.dedent(
         supervisor.detach()
     print(supervisor.pid, pid, supervisor.run, flush=True)
     if "detach" not in sys.argv:
-        time.sleep(60)
+        sys.stdin.read()  # until the test ends, however it does
     """
 )
 
@@ -197,7 +197,7 @@ OWNER = textwrap.dedent(
 def _owner(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], int, int, Path]]:
     """Another process that owns a supervisor, in a process group of its own."""
     with subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(folder), *words], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [sys.executable, "-c", OWNER, str(folder), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as owner:
         assert owner.stdout is not None
         pids = owner.stdout.readline().split()

@@ -255,3 +255,15 @@ def test_what_is_never_put_right_is_wrong_in_the_end() -> None:
     tally = judged(h, "INV-9")
     assert tally.violated == 1
     assert "ready is 3, should be 2" in tally.violations[0].message
+
+
+def test_a_nonsensical_write_is_no_correction() -> None:
+    """Neither is what was wrong before forgotten, nor is what is written then believed."""
+    h = slow()
+    h.status(numberReady=1, numberAvailable=2, numberUnavailable=1)
+    assert judged(h, "INV-9").violated == 1
+    h.end()
+    messages = [broken.message for broken in judged(h, "INV-9").violations]
+    assert len(messages) == 2
+    assert "not available ≤ ready" in messages[0]
+    assert "ready is 3, should be 2" in messages[1]
