@@ -186,7 +186,8 @@ class Facts:
 
     `changeable` is how many nodes a scenario may change at once (None: all). `labels` say whose a namespace or DaemonSet is. `images` is
     the registry, with a path if need be, that takes the place of those that images name. `plugin` tells that a program of the user's hands
-    out the credentials, which wants the user's environment. `farewell` is the command that removes what was kept.
+    out the credentials, which wants the user's environment. `run` is the directory that goes when the cluster goes, also when its owner is
+    killed. `farewell` is the command that removes what was kept.
     """
 
     name: str
@@ -197,7 +198,7 @@ class Facts:
     max_nodes: int
     lacking: Mapping[Capability, str] = field(default_factory=dict)
     audit_log: Path | None = None
-    logs: Path | None = None
+    run: Path | None = None
     changeable: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     images: str = ""

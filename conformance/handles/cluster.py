@@ -32,7 +32,7 @@ class ScenarioCluster:
         self.facts = cluster.facts
         self._cluster = cluster
         self._recorder = recorder
-        self._kubectl = Kubectl(kubectl, cluster.facts.kubeconfig, plugin=cluster.facts.plugin)
+        self._kubectl = Kubectl(kubectl, cluster.facts.kubeconfig, run=cluster.facts.run, plugin=cluster.facts.plugin)
         self._manifests = manifests
 
     def manifest(self, name: str, *, spec: Mapping[str, Any] | None = None) -> dict[str, Any]:

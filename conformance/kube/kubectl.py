@@ -42,22 +42,23 @@ class KubectlError(ConformanceError):
 
 
 class Kubectl:
-    """kubectl against one cluster. With `plugin` it keeps the user's environment: a program that hands out credentials wants it."""
+    """kubectl against one cluster. With `plugin` it keeps the user's environment: a program that hands out credentials wants it.
 
-    def __init__(self, binary: Path, kubeconfig: Path, *, context: str | None = None, plugin: bool = False) -> None:
+    Its home is made below `run` if there is such a directory: what a killed process leaves there goes with the cluster.
+    """
+
+    def __init__(self, binary: Path, kubeconfig: Path, *, run: Path | None = None, plugin: bool = False) -> None:
         self.binary = Path(binary)
         self.kubeconfig = Path(kubeconfig)
-        self.context = context
         self.plugin = plugin
-        self._home = tempfile.mkdtemp(prefix="conformance-kubectl-")
+        self._home = tempfile.mkdtemp(prefix="conformance-kubectl-" if run is None else "kubectl-", dir=run)
         self._finalizer = weakref.finalize(self, shutil.rmtree, self._home, ignore_errors=True)
 
     def run(self, *args: str, stdin: str = "", check: bool = True, timeout: float = 120.0) -> Result:
         """Run `kubectl ARGS`. KubectlError on a failure, unless `check` is off; `timeout` is seconds."""
-        context = ["--context", self.context] if self.context else []
         try:
             done = subprocess.run(
-                [str(self.binary), *context, *args],
+                [str(self.binary), *args],
                 input=stdin,
                 capture_output=True,
                 text=True,

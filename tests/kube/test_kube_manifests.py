@@ -63,11 +63,12 @@ def script(folder: Path, text: str) -> Path:
 
 def test_kubectl_has_a_home_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/the/users/own")
-    kubectl = Kubectl(script(tmp_path, 'echo "$HOME $KUBECONFIG $*"; cat'), tmp_path / "config")
+    kubectl = Kubectl(script(tmp_path, 'echo "$HOME $KUBECONFIG $*"; cat'), tmp_path / "config", run=tmp_path)
     result = kubectl.run("get", "pods", stdin="text")
     home, config, *rest = result.out.split()
     assert (config, rest) == (str(tmp_path / "config"), ["get", "pods", "text"])
     assert home != "/the/users/own"
+    assert Path(home).parent == tmp_path
     assert Path(home).is_dir()
     kubectl.close()
     assert not Path(home).exists()

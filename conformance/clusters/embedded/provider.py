@@ -110,7 +110,7 @@ class EmbeddedProvider:
             max_nodes=MAX_NODES,
             lacking=LACKING,
             audit_log=supervisor.run / "audit.log",
-            logs=supervisor.run,
+            run=supervisor.run,
         )
         return EmbeddedCluster(supervisor, api, kubelets, probe, facts, keep=self._keep)
 

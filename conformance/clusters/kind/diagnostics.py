@@ -42,7 +42,7 @@ def write(cluster: KindCluster, driver: Driver, folder: Path, namespace: str) ->
         file.write_text(text, encoding="utf-8")
         written.append(file)
 
-    kubectl = Kubectl(driver.kubectl, driver.kubeconfig)
+    kubectl = Kubectl(driver.kubectl, driver.kubeconfig, run=cluster.facts.run)
     for name, resources in _DESCRIBED.items():
         with contextlib.suppress(ConformanceError):
             put(f"describe-{name}.txt", kubectl.run("--namespace", namespace, "describe", resources).out)

@@ -20,6 +20,8 @@ from conformance.clusters.protocol import Capability, Facts
 from conformance.components import build, images
 from conformance.components.engine import usable
 from conformance.components.engine.docker import Docker
+from conformance.components.images import published
+from conformance.components.progress import Printer
 from conformance.components.versions import Minor, resolve
 from conformance.errors import ApiError, ClusterError, UsageError
 from conformance.kube.api import Api
@@ -37,9 +39,9 @@ def most_nodes() -> int:
 class KindProvider:
     """Starts kind clusters of one Kubernetes minor.
 
-    `image` is a node image to take instead of building one; `kind` a kind program instead of the pinned one. `workers` are made in the
-    beginning, more of them when a scenario needs them; `side_by_side` clusters like this one run at once. kind writes into `kubeconfig`,
-    if one is given. `keep` is the folder for logs that are to be kept.
+    `image` is a node image to take instead of building one (`published`: the one that kind publishes for this minor); `kind` a kind program
+    instead of the pinned one. `workers` are made in the beginning, more of them when a scenario needs them; `side_by_side` clusters like
+    this one run at once. kind writes into `kubeconfig`, if one is given. `keep` is the folder for logs that are to be kept.
     """
 
     name = "kind"
@@ -83,7 +85,8 @@ class KindProvider:
         if not self._image:
             made = images.ensure(self.minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=self._overrides)
             return configuration.Images(made.name, made.worker, own=True)
-        return configuration.Images(self._image, self._image, own=False)
+        theirs = published.ensure(self._image, minor=self.minor, docker=docker, progress=Printer())
+        return configuration.Images(theirs, theirs, own=False)
 
     def open(self) -> KindCluster:
         """Create a cluster; returns when all its nodes have been Ready, and wait to join."""
@@ -153,7 +156,7 @@ class KindProvider:
             max_nodes=most_nodes(),
             lacking=lacking,
             audit_log=audit_log if Capability.AUDIT_LOG in capabilities else None,
-            logs=owner.run,
+            run=owner.run,
         )
         return KindCluster(docker, driver, owner, yard, api, facts, capacity, keep=self._keep)
 

@@ -9,6 +9,7 @@ from fake_docker import FakeDocker
 
 from conformance.clusters.kind import provider
 from conformance.components.engine import usable
+from conformance.components.images import published
 
 
 def test_room_is_needed_for_all_clusters_that_run_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,6 +22,7 @@ def test_room_is_needed_for_all_clusters_that_run_side_by_side(tmp_path: Path, m
     folder = tmp_path / "docker"
     folder.mkdir()
     monkeypatch.setattr(provider, "Docker", lambda: FakeDocker(folder))
+    monkeypatch.setattr(published, "ensure", lambda image, **_: image)
     monkeypatch.setattr(usable, "check", check)
     one = provider.KindProvider(
         "1.37", tmp_path / "runs", kubectl=Path("/bin/true"), kind=Path("/bin/true"), image="theirs:1", workers=3, side_by_side=4
