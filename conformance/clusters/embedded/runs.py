@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import select
 import shutil
 import signal
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance.clusters import rundirs
 from conformance.errors import UsageError
 
-LOCK = "lock"
 STATE = "state.json"
 PREFIX = "c-"
 #: Seconds between asking a supervisor to end and killing it; its components die either way.
@@ -33,23 +30,10 @@ class Run:
     lock: int
 
 
-@contextlib.contextmanager
-def _making(runs: Path) -> Iterator[None]:
-    """Between its making and its locking a directory looks dead; nobody may sweep then."""
-    runs.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(runs / ".sweep", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def create(runs: Path) -> Run:
     """Make a private directory under `runs` and lock it."""
-    runs = runs.resolve()
-    with _making(runs):
-        path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=runs))
+    with rundirs.alone(runs, PREFIX):
+        path = rundirs.make(runs, PREFIX)
         if len(os.fsencode(path)) > LONGEST:
             path.rmdir()
             message = (
@@ -57,24 +41,7 @@ def create(runs: Path) -> Run:
                 "Choose a shorter directory for runs, for example one under /tmp or $XDG_RUNTIME_DIR."
             )
             raise UsageError(message)
-        lock = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    return Run(path, lock)
-
-
-def alive(run: Path) -> bool:
-    """Whether a supervisor still holds the lock of this run directory."""
-    try:
-        handle = os.open(run / LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
+        return Run(path, rundirs.lock(path))
 
 
 def sweep(runs: Path) -> list[Path]:
@@ -82,8 +49,8 @@ def sweep(runs: Path) -> list[Path]:
     if not runs.is_dir():
         return []
     runs = runs.resolve()
-    with _making(runs):
-        dead = [path for path in sorted(runs.glob(f"{PREFIX}*")) if path.is_dir() and not alive(path)]
+    with rundirs.alone(runs, PREFIX):
+        dead = [path for path in sorted(runs.glob(f"{PREFIX}*")) if path.is_dir() and not rundirs.held(path)]
         for path in dead:
             shutil.rmtree(path, ignore_errors=True)
     return dead
@@ -91,7 +58,7 @@ def sweep(runs: Path) -> list[Path]:
 
 def remove_dead(run: Path) -> None:
     """Remove one run directory unless its supervisor lives."""
-    if run.is_dir() and not alive(run):
+    if run.is_dir() and not rundirs.held(run):
         shutil.rmtree(run, ignore_errors=True)
 
 
@@ -116,7 +83,7 @@ def detached(runs: Path) -> list[Detached]:
     """The clusters that run without an owner."""
     found = []
     for file in sorted(runs.glob(f"{PREFIX}*/{STATE}")):
-        if alive(file.parent):
+        if rundirs.held(file.parent):
             state = json.loads(file.read_text())
             found.append(Detached(state["name"], state["pid"], file.parent, Path(state["kubeconfig"]), state["kubernetes"]))
     return found
@@ -143,7 +110,7 @@ def _end(one: Detached) -> None:
     try:
         # The descriptor stands for one process; only now it is certain that the number was not given to another one.
         command = Path(f"/proc/{one.pid}/cmdline").read_bytes().split(b"\0")
-        if os.fsencode(one.run) not in command or not alive(one.run):
+        if os.fsencode(one.run) not in command or not rundirs.held(one.run):
             remove_dead(one.run)
             return
         for number in (signal.SIGTERM, signal.SIGKILL):

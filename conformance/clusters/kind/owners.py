@@ -5,17 +5,15 @@ A cluster whose owner was killed is found by its containers, and removed with th
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance.clusters import rundirs
 from conformance.clusters.kind.configuration import OWNER_MOUNT
 from conformance.components import cache
 from conformance.components.engine.docker import Docker
@@ -23,7 +21,6 @@ from conformance.components.locks import locked
 from conformance.errors import UsageError
 
 PREFIX = "kind-"
-LOCK = "lock"
 STATE = "state.json"
 NETWORK = "kind"
 NETWORK_LABEL = "conformance.daemonset/network"
@@ -46,47 +43,24 @@ class Owner:
             self._lock = -1
 
 
-@contextlib.contextmanager
-def _alone(runs: Path) -> Iterator[None]:
-    """Between its making and its locking a directory looks dead; nobody may sweep then."""
-    runs.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(runs / ".sweep-kind", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
 def create(runs: Path) -> Owner:
     """Make a run directory and hold its lock."""
-    with _alone(runs):
-        run = Path(tempfile.mkdtemp(prefix=PREFIX, dir=runs.resolve()))
-        lock = os.open(run / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    return Owner(run, lock)
+    with rundirs.alone(runs, PREFIX):
+        run = rundirs.make(runs, PREFIX)
+        return Owner(run, rundirs.lock(run))
 
 
 def alive(run: Path) -> bool:
-    """Whether somebody holds the lock of this run directory, or meant its cluster to live on.
+    """Whether somebody holds the lock of this run directory, or meant its cluster to live on."""
+    return _meant_to_stay(run) or rundirs.held(run)
 
-    What cannot be read is somebody else's.
-    """
+
+def _meant_to_stay(run: Path) -> bool:
+    # What cannot be read is somebody else's.
     try:
-        if (run / STATE).exists():
-            return True
-        handle = os.open(run / LOCK, os.O_RDWR | os.O_CLOEXEC)
+        return (run / STATE).exists()
     except PermissionError:
         return True
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
-    return False
 
 
 def note(run: Path, name: str, kubeconfig: Path) -> None:
@@ -128,7 +102,7 @@ def clusters(docker: Docker) -> dict[str, Path]:
 
 def sweep(runs: Path, docker: Docker) -> list[str]:
     """Remove the clusters whose owner was killed, and only those; returns their names and directories."""
-    with _alone(runs):
+    with rundirs.alone(runs, PREFIX):
         removed = []
         for name, run in clusters(docker).items():
             if not alive(run):
