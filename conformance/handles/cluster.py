@@ -12,10 +12,11 @@ import yaml
 from conformance.clusters.protocol import Behaviour, Cluster, Component, Node, Nodes
 from conformance.errors import ApiError
 from conformance.handles.daemonset import NEXT_IMAGE, Agent
-from conformance.kube.kubectl import Kubectl, Result
+from conformance.kube.kubectl import Kubectl
 from conformance.kube.manifests import load, merge, relocated
 from conformance.kube.records import Pod
 from conformance.kube.resources import path
+from conformance.process import Result
 from conformance.trace.conditions import When
 from conformance.trace.entries import OBJECT_TYPES
 from conformance.trace.recorder import Recorder

@@ -11,25 +11,10 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.errors import ConformanceError, ToolMissing
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one call did: the arguments, the exit code, and what it wrote."""
-
-    args: tuple[str, ...]
-    code: int
-    out: str
-    err: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether the exit code is 0."""
-        return self.code == 0
+from conformance.process import Result
 
 
 class KubectlError(ConformanceError):

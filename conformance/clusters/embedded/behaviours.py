@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from conformance.clusters import waiting
-from conformance.clusters.embedded import stages
+from conformance.clusters.embedded import stages, templates
 from conformance.clusters.embedded.components import KUBELET_LABEL, KUBELET_VALUE
 from conformance.errors import ApiError, ClusterError, ComponentDied, UsageError
 from conformance.faults import kubelet
@@ -31,38 +31,6 @@ _AGAIN, _LIMIT = 1.0, 30.0
 _REASON = re.compile(r"[A-Za-z]\w*")
 _BASE = {stage["metadata"]["name"]: stage for stage in stages.STAGES}
 
-_POD_FAIL = (
-    """
-{{ $now := Now }}
-phase: Failed
-reason: REASON
-message: made to fail by its node (REASON)
-conditions:
-{{ range $type := list "PodReadyToStartContainers" "Initialized" }}
-- type: {{ $type }}
-  status: "True"
-  lastTransitionTime: {{ $now | Quote }}
-{{ end }}
-{{ range $type := list "ContainersReady" "Ready" }}
-- type: {{ $type }}
-  status: "False"
-  reason: PodFailed
-  lastTransitionTime: {{ $now | Quote }}
-{{ end }}
-containerStatuses:
-{{ range .spec.containers }}
-- name: {{ .name | Quote }}
-  image: {{ .image | Quote }}
-  imageID: {{ printf "simulated://%s" .image | Quote }}
-  restartCount: 0
-  started: false
-  ready: false
-  state: {terminated: {exitCode: 1, reason: Error, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}}
-{{ end }}
-"""
-    + stages.POD_PLACE
-)
-
 
 def stages_of(
     node: str, *, ready_after: float = 0.0, never_ready: bool = False, terminate_after: float = 0.0, fail: str = ""
@@ -78,14 +46,14 @@ def stages_of(
         raise UsageError(f"fail={fail!r} is no reason as the API has them; give a word in CamelCase, such as Evicted.")
     made = []
     if ready_after > 0 or never_ready:
-        made.append(_own(node, "pod-run", steps=stages.run(ready="false")))
+        made.append(_own(node, "pod-run", steps=stages.status(templates.pod_runs(ready="false"))))
     if ready_after > 0:
         wanted = f'([{_seconds(kubelet.READY_AFTER)}, {ready_after:.3f}] | max | tostring) + "s"'
         made.append(_own(node, "pod-ready", delay=_from(wanted)))
     if never_ready:
         made.append(_own(node, "pod-ready", steps=[], delay=stages.NEVER))
     if fail:
-        made.append(_own(node, "pod-run", steps=stages.status(_POD_FAIL.replace("REASON", fail))))
+        made.append(_own(node, "pod-run", steps=stages.status(templates.pod_failed(fail))))
     if terminate_after > 0:
         slower = f"[{_seconds(kubelet.TERMINATE_AFTER)}, {terminate_after:.3f}] | max"
         wanted = f'({slower}) as $wanted | ([$wanted, (.metadata.deletionGracePeriodSeconds // 0)] | min | tostring) + "s"'

@@ -10,6 +10,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from conformance.clusters.embedded import templates
 from conformance.faults import kubelet, pods
 
 API_VERSION = "kwok.x-k8s.io/v1alpha1"
@@ -87,157 +88,6 @@ def status(template: str) -> list[dict[str, Any]]:
     return [{"patch": {"subresource": "status", "type": "strategic", "template": "status:\n" + textwrap.indent(template, "  ")}}]
 
 
-_NODE_CONDITIONS = """
-{{ $now := Now }}
-conditions:
-{{ range NodeConditions }}
-- type: {{ .type | Quote }}
-  lastHeartbeatTime: {{ $now | Quote }}
-  lastTransitionTime: {{ $now | Quote }}
-  %s
-{{ end }}
-"""
-_NODE_READY = _NODE_CONDITIONS % ("status: {{ .status | Quote }}\n  reason: {{ .reason | Quote }}\n  message: {{ .message | Quote }}")
-_NODE_NOT_READY = """
-{{ $now := Now }}
-conditions:
-- type: Ready
-  status: "False"
-  reason: KubeletNotReady
-  message: made not ready by the scenario
-  lastHeartbeatTime: {{ $now | Quote }}
-  lastTransitionTime: {{ $now | Quote }}
-"""
-
-_NODE_HEARTBEAT = """
-conditions:
-- type: Ready
-  lastHeartbeatTime: {{ Now | Quote }}
-"""
-
-#: Of every pod that a kubelet has taken on; the template before it sets $now.
-POD_PLACE = """
-startTime: {{ or .status.startTime $now | Quote }}
-{{ with NodeIPsWith .spec.nodeName }}
-hostIP: {{ index . 0 | Quote }}
-hostIPs:
-{{ range . }}
-- ip: {{ . | Quote }}
-{{ end }}
-{{ end }}
-{{ with PodIPsWith .spec.nodeName (or .spec.hostNetwork false) (or .metadata.uid "") (or .metadata.name "") (or .metadata.namespace "") }}
-podIP: {{ index . 0 | Quote }}
-podIPs:
-{{ range . }}
-- ip: {{ . | Quote }}
-{{ end }}
-{{ end }}
-{{ if .spec.initContainers }}
-initContainerStatuses:
-{{ range .spec.initContainers }}
-- name: {{ .name | Quote }}
-  image: {{ .image | Quote }}
-  imageID: {{ printf "simulated://%s" .image | Quote }}
-  restartCount: 0
-  {{ if eq (or .restartPolicy "") "Always" }}
-  ready: true
-  started: true
-  state: {running: {startedAt: {{ $now | Quote }}}}
-  {{ else }}
-  ready: true
-  started: false
-  state: {terminated: {exitCode: 0, reason: Completed, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}}
-  {{ end }}
-{{ end }}
-{{ end }}
-"""
-_POD_RUN = (
-    """
-{{ $now := Now }}
-{{ $annotations := or .metadata.annotations dict }}
-{{ $ready := READY }}
-phase: Running
-conditions:
-{{ range $type := list "PodReadyToStartContainers" "Initialized" }}
-- type: {{ $type }}
-  status: "True"
-  lastTransitionTime: {{ $now | Quote }}
-{{ end }}
-{{ range $type := list "ContainersReady" "Ready" }}
-- type: {{ $type }}
-  status: {{ if $ready }}"True"{{ else }}"False"{{ end }}
-  {{ if not $ready }}
-  reason: ContainersNotReady
-  {{ end }}
-  lastTransitionTime: {{ $now | Quote }}
-{{ end }}
-containerStatuses:
-{{ range .spec.containers }}
-- name: {{ .name | Quote }}
-  image: {{ .image | Quote }}
-  imageID: {{ printf "simulated://%s" .image | Quote }}
-  containerID: {{ printf "simulated://%s" uuidv4 | Quote }}
-  restartCount: 0
-  started: true
-  ready: {{ $ready }}
-  state: {running: {startedAt: {{ $now | Quote }}}}
-{{ end }}
-"""
-    + POD_PLACE
-)
-_READY_AT_ONCE = f'not (or (hasKey $annotations "{kubelet.READY_AFTER}") (eq (or (index $annotations "{kubelet.NEVER_READY}") "") "true"))'
-_POD_NO_IMAGE = (
-    """
-{{ $now := Now }}
-conditions:
-{{ range $type := list "PodReadyToStartContainers" "Initialized" }}
-- type: {{ $type }}
-  status: "True"
-  lastTransitionTime: {{ $now | Quote }}
-{{ end }}
-{{ range $type := list "ContainersReady" "Ready" }}
-- type: {{ $type }}
-  status: "False"
-  reason: ContainersNotReady
-  lastTransitionTime: {{ $now | Quote }}
-{{ end }}
-containerStatuses:
-{{ range .spec.containers }}
-- name: {{ .name | Quote }}
-  image: {{ .image | Quote }}
-  imageID: ""
-  restartCount: 0
-  started: false
-  ready: false
-  state: {waiting: {reason: ErrImagePull, message: {{ printf "no registry has %s" .image | Quote }}}}
-{{ end }}
-"""
-    + POD_PLACE
-)
-# Played after a delay, and kwok does not cancel it when the pod fails meanwhile: so it says for which phase it is meant.
-_POD_READY = """
-{{ $now := Now }}
-- op: test
-  path: /status/phase
-  value: Running
-- op: replace
-  path: /status/conditions
-  value:
-  {{ range .status.conditions }}
-  {{ if or (eq .type "Ready") (eq .type "ContainersReady") }}
-  - {type: {{ .type | Quote }}, status: "True", lastTransitionTime: {{ $now | Quote }}}
-  {{ else }}
-  - {{ toJson . }}
-  {{ end }}
-  {{ end }}
-- op: replace
-  path: /status/containerStatuses
-  value:
-  {{ range .status.containerStatuses }}
-  - {{ toJson (merge (dict "ready" true "started" true) .) }}
-  {{ end }}
-"""
-
 _ALIVE = _absent(".metadata.deletionTimestamp")
 _TERMINATION = (
     f'({annotation(kubelet.TERMINATE_AFTER)} // "0" | tonumber) as $wanted'
@@ -252,44 +102,39 @@ _BEATING = {"durationMilliseconds": HEARTBEAT * 1000, "durationFrom": {"expressi
 NEVER = {"durationMilliseconds": 7 * 24 * 3600 * 1000}
 
 
-def run(ready: str = _READY_AT_ONCE) -> list[dict[str, Any]]:
-    """The steps that start a pod; `ready` is the template expression that says whether it is Ready at once."""
-    return status(_POD_RUN.replace("READY", ready, 1))
-
-
 STAGES: tuple[dict[str, Any], ...] = (
     stage(
         "node-ready",
         "Node",
         [_is_not(_READY_STATUS, "True"), _is_not(annotation(kubelet.READY), "false")],
-        status(_NODE_READY),
+        status(templates.NODE_READY),
     ),
     stage(
         "node-not-ready",
         "Node",
         [_is_not(_READY_STATUS, "False"), matches(annotation(kubelet.READY), "false")],
-        status(_NODE_NOT_READY),
+        status(templates.NODE_NOT_READY),
     ),
     stage(
         "node-heartbeat",
         "Node",
         [matches(_READY_STATUS, "True"), _is_not(annotation(kubelet.READY), "false")],
-        status(_NODE_HEARTBEAT),
+        status(templates.NODE_HEARTBEAT),
         _BEATING,
     ),
     stage(
         "node-not-ready-heartbeat",
         "Node",
         [matches(_READY_STATUS, "False"), matches(annotation(kubelet.READY), "false")],
-        status(_NODE_HEARTBEAT),
+        status(templates.NODE_HEARTBEAT),
         _BEATING,
     ),
-    stage("pod-run", "Pod", [_ALIVE, matches(".status.phase", "Pending"), _absent(_MISSING)], run()),
+    stage("pod-run", "Pod", [_ALIVE, matches(".status.phase", "Pending"), _absent(_MISSING)], status(templates.pod_runs())),
     stage(
         "pod-no-image",
         "Pod",
         [_ALIVE, matches(".status.phase", "Pending"), _exists(_MISSING), _absent(".status.containerStatuses[]?.state.waiting")],
-        status(_POD_NO_IMAGE),
+        status(templates.pod_without_image()),
     ),
     stage(
         "pod-ready",
@@ -301,7 +146,7 @@ STAGES: tuple[dict[str, Any], ...] = (
             _is_not(_READY_REASON, pods.HELD),
             _is_not(annotation(kubelet.NEVER_READY), "true"),
         ],
-        [{"patch": {"subresource": "status", "type": "json", "template": _POD_READY}}],
+        [{"patch": {"subresource": "status", "type": "json", "template": templates.POD_READY}}],
         {"durationMilliseconds": 0, "durationFrom": {"expressionFrom": _READINESS}},
     ),
     # Does nothing, but takes the place of a delayed pod-ready that was set going before the pod was held.

@@ -7,29 +7,14 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from conformance.errors import ConformanceError, ToolMissing
+from conformance.process import Result
 
 #: Seconds for a call that nothing else limits; an image of a gigabyte is committed in less on a slow disk.
 PATIENCE = 600.0
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one call did."""
-
-    args: tuple[str, ...]
-    code: int
-    out: str
-    err: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether the exit code is 0."""
-        return self.code == 0
 
 
 class DockerError(ConformanceError):

@@ -1,0 +1,20 @@
+"""What came of a program that was run to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one call did: the arguments, the exit code, and what it wrote."""
+
+    args: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the exit code is 0."""
+        return self.code == 0
