@@ -183,7 +183,9 @@ def test_control_plane_nodes_need_the_toleration(cluster: ScenarioCluster, daemo
 
     wanted = [worker, *(expected[name] for name in sorted(TOLERATED[tolerations]))]
     trace.until(agent.exactly_on(*wanted), agent.status(desired_number_scheduled=len(wanted), number_misscheduled=0))
-    trace.stays(agent.exactly_on(*wanted), cluster.no_event("FailedCreate", agent), cluster.no_event("FailedScheduling", agent), seconds=2)
+    trace.stays(agent.exactly_on(*wanted), cluster.no_event("FailedCreate", agent), seconds=2)
+    # No pod was made for the nodes left out. That the scheduler complains of none is not asked for: it learns of a new node by a watch of
+    # its own, and may be given a pod for one that it has not heard of yet.
     trace.expect_creations(agent, len(wanted))
 
 
