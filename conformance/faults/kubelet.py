@@ -6,6 +6,8 @@ They are read by the stages of the embedded cluster only; a real kubelet ignores
 from __future__ import annotations
 
 PREFIX = "conformance.daemonset/"
+#: Whom the audit log names for all that simulated kubelets do.
+USER = "conformance:kubelets"
 
 #: On a pod: seconds from its start until it is Ready (decimal number).
 READY_AFTER = PREFIX + "ready-after"

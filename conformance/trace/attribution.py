@@ -4,7 +4,8 @@ Most answers in an audit log carry the resourceVersion that the write produced, 
 
 - a binding, an eviction, and the delete of most kinds answer with a Status; deletecollection with the objects as they were before;
 - a write that removes the last finalizer deletes the object, and answers with the version before that;
-- one request can take several steps: an eviction marks the pod, then deletes it; a delete without grace ends the grace first.
+- one request can take several steps: an eviction marks the pod, then deletes it; a delete without grace ends the grace first. A kubelet may
+  be faster with the second step than who asked for it (of a pod in a final phase): then the answer is the pod without a version.
 
 Those are joined by their effect: what became of the object they name. (All three seen on 1.37.1.)
 """
@@ -18,7 +19,8 @@ from typing import Literal
 
 import msgspec
 
-from conformance.kube.records import Object, Pod
+from conformance.faults import kubelet
+from conformance.kube.records import Meta, Object, Pod
 from conformance.trace.audit import Write
 from conformance.trace.entries import Entry
 
@@ -41,6 +43,7 @@ class _Request:
     effects: list[Effect] = field(default_factory=list)
     rvs: list[int] = field(default_factory=list)
     at_once: bool = False  # the last effect was the end of all grace: what follows is the same request's
+    asked: bool = False  # the first step asked for the deletion of a pod, which no kubelet does
     author: Write | None = None
 
     def goes_on_with(self, uid: str, effect: Effect) -> bool:
@@ -104,7 +107,7 @@ class Attribution:
         key = (entry.resource, meta.namespace, meta.name)
         requests = self._requests[key]
         if not requests or not requests[-1].goes_on_with(meta.uid, effect):
-            requests.append(_Request(meta.uid))
+            requests.append(_Request(meta.uid, asked=effect == "terminating" and _asks(before, meta)))
         request = requests[-1]
         request.effects.append(effect)
         request.rvs.append(entry.rv)
@@ -132,9 +135,13 @@ class Attribution:
             yield from self._spread(request, write, rv)
 
     def _spread(self, request: _Request, author: Write, rv: int | None = None) -> Iterator[Write]:
-        """One author for all steps of a request."""
-        request.author = author
-        for step in request.rvs:
+        """One author for all steps of a request; but a kubelet has only ended what somebody else asked for."""
+        steps = request.rvs
+        if request.asked and _is_kubelet(author) and rv != steps[0]:
+            steps = steps[1:]
+        else:
+            request.author = author
+        for step in steps:
             if step == rv or step not in self._written:
                 yield self._put(author, step)
 
@@ -161,6 +168,16 @@ def _effect(before: Object | None, after: Object | None) -> Effect | None:
         if _evicted(after) and not _evicted(before):
             return "disrupted"
     return None
+
+
+def _asks(before: Object | None, meta: Meta) -> bool:
+    # The copies of static pods are an exception: a kubelet makes them and takes them away by itself.
+    mirror = any(owner.kind == "Node" for owner in meta.owner_references)
+    return before is not None and before.metadata.deletion_timestamp is None and not mirror
+
+
+def _is_kubelet(write: Write) -> bool:
+    return write.user == kubelet.USER or write.user.startswith("system:node:")
 
 
 def _evicted(pod: Pod) -> bool:

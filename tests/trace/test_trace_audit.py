@@ -194,6 +194,32 @@ def test_a_delete_with_grace_and_the_kubelets_delete_are_two() -> None:
     assert joined.placed == [(6, "scenario"), (7, "kubelet"), (8, "kubelet")]
 
 
+@pytest.mark.parametrize("kubelet", ["system:node:n", "conformance:kubelets"])
+@pytest.mark.parametrize("order", ["log first", "kubelet's line first", "asker's line first"])
+def test_a_kubelet_that_ends_a_delete_did_not_ask_for_it(order: str, kubelet: str) -> None:
+    # A pod that has failed has no grace: the controller's delete marks it, and the kubelet's is done before the controller's second step.
+    joined = Joined().change("added", 5).write("create", "controller", 5)
+    if order == "log first":
+        joined.write("delete", kubelet, 8).write("delete", "controller", None, uid="u")
+    joined.change("modified", 6, **ENDING, deletionGracePeriodSeconds=0).change("deleted", 8)
+    if order == "kubelet's line first":
+        joined.write("delete", kubelet, 8)
+        assert joined.attribution.unexplained(0.0), "somebody has asked for it"
+        joined.write("delete", "controller", None, uid="u")
+    elif order == "asker's line first":
+        joined.write("delete", "controller", None, uid="u").write("delete", kubelet, 8)
+    assert (6, "controller") in joined.placed
+    assert (6, kubelet) not in joined.placed
+    assert not joined.attribution.unexplained(0.0)
+
+
+def test_a_kubelet_takes_the_copy_of_a_static_pod_away_by_itself() -> None:
+    mirror: dict[str, Any] = {"ownerReferences": [{"kind": "Node", "name": "n", "uid": "x", "controller": True}]}
+    joined = Joined().change("added", 5, **mirror).change("modified", 6, **ENDING, deletionGracePeriodSeconds=0, **mirror)
+    joined.change("deleted", 8, **mirror).write("delete", "system:node:n", 8)
+    assert joined.placed == [(6, "system:node:n"), (8, "system:node:n")]
+
+
 def test_deletecollection_answers_with_versions_from_before() -> None:
     joined = Joined().change("added", 5).write("create", "maker", 5)
     joined.change("modified", 6, **ENDING, deletionGracePeriodSeconds=0).change("deleted", 7).write("deletecollection", "cleaner", 5)

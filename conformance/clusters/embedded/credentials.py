@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from conformance.faults import kubelet
+
 #: Who acts for the scenario, and who plays the kubelets: names that a reader of the audit log can tell apart.
 SCENARIO = "conformance:scenario"
-KUBELETS = "conformance:kubelets"
+KUBELETS = kubelet.USER
 _USERS = {
     "admin": (SCENARIO, ["system:masters"]),
     "kubelets": (KUBELETS, ["system:masters"]),
