@@ -12,7 +12,7 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,8 +22,8 @@ from conformance.clusters.embedded.process import Supervisor
 from conformance.errors import ClusterError, ComponentDied, UsageError
 
 SLEEP = ["/bin/sleep", "60"]
-#: Says so once it is deaf: the shell's ignoring of SIGTERM is inherited through exec.
-DEAF = ["/bin/sh", "-c", "trap '' TERM; : > deaf; exec sleep 60"]
+#: Says so, to who reads the pipe of that name, once it is deaf: the shell's ignoring of SIGTERM is inherited through exec.
+DEAF = ["/bin/sh", "-c", "trap '' TERM; echo > deaf; exec sleep 60"]
 
 
 @pytest.fixture
@@ -52,11 +52,15 @@ def _gone(pid: int, within: float = 10.0) -> bool:
         os.close(handle)
 
 
-def _until(holds: Callable[[], bool], within: float = 10.0) -> None:
-    end = time.monotonic() + within
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
+@contextlib.contextmanager
+def _pipe(path: Path) -> Iterator[int]:
+    """A named pipe, open for reading: what is written to it shows as something to read."""
+    os.mkfifo(path)
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _state(pid: int) -> str:
@@ -118,8 +122,9 @@ def test_a_paused_component_can_be_stopped(supervisor: Supervisor) -> None:
 
 def test_what_ignores_sigterm_is_killed(supervisor: Supervisor) -> None:
     supervisor.define("deaf", DEAF)
-    pid = supervisor.start("deaf")
-    _until((supervisor.run / "deaf").exists)
+    with _pipe(supervisor.run / "deaf") as pipe:
+        pid = supervisor.start("deaf")
+        assert select.select([pipe], [], [], 10.0)[0], "it said nothing"
     assert supervisor.stop("deaf", within=0.2) is False
     assert _gone(pid, 0)
     supervisor.check()

@@ -17,12 +17,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from conformance.faults import kubelet
 
-#: Who acts for the scenario, and who plays the kubelets: names that a reader of the audit log can tell apart.
+#: Who acts for the scenario: a name that a reader of the audit log can tell from that of who plays the kubelets.
 SCENARIO = "conformance:scenario"
-KUBELETS = kubelet.USER
 _USERS = {
     "admin": (SCENARIO, ["system:masters"]),
-    "kubelets": (KUBELETS, ["system:masters"]),
+    "kubelets": (kubelet.USER, ["system:masters"]),
     "controller-manager": ("system:kube-controller-manager", []),
     "scheduler": ("system:kube-scheduler", []),
 }

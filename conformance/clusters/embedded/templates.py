@@ -114,7 +114,8 @@ _READY_AT_ONCE = f'not (or (hasKey $annotations "{kubelet.READY_AFTER}") (eq (or
 
 
 def _pod(head: str, readiness: str, container: str) -> str:
-    return _POD.replace("HEAD", head).replace("READINESS", readiness).replace("CONTAINER", container) + _POD_PLACE
+    # The head comes last: the reason in it is the scenario's, and may be any word.
+    return _POD.replace("READINESS", readiness).replace("CONTAINER", container).replace("HEAD", head, 1) + _POD_PLACE
 
 
 def pod_runs(ready: str = _READY_AT_ONCE) -> str:

@@ -1,4 +1,4 @@
-"""Node images for kind, made of Debian's packages and of the pinned Go modules: no registry is asked for anything."""
+"""Node images for kind: made of Debian's packages and of the pinned Go modules without asking any registry, or somebody else's."""
 
 from conformance.components.images.node import NodeImage, clean, ensure
 

@@ -90,7 +90,7 @@ def ensure(
     if _there(docker, made):
         return made
     reporter = _Reporter(f"building node image {chosen.version.removeprefix('v')}", progress or Printer())
-    with locked(_lock(), lambda: reporter.say("waiting for another run that builds one")):
+    with locked(lock(), lambda: reporter.say("waiting for another run that builds one")):
         if _there(docker, made):
             return made
         _sweep(docker)
@@ -112,7 +112,7 @@ def clean(docker: Docker, *, images: bool) -> list[str]:
 
     A running build is left alone.
     """
-    with contextlib.suppress(BlockingIOError), locked(_lock()):
+    with contextlib.suppress(BlockingIOError), locked(lock()):
         removed = _sweep(docker)
         if images:
             for name in docker.run("image", "ls", "--filter", f"label={base.LABEL}", "--format", "{{.Repository}}:{{.Tag}}").out.split():
@@ -122,18 +122,19 @@ def clean(docker: Docker, *, images: bool) -> list[str]:
     return []
 
 
-def _lock() -> Path:
+def lock() -> Path:
     """One image is made at a time: they share a base, and the disk."""
     return cache.root() / "locks" / "node-image.lock"
 
 
-def _whose() -> str:
-    return f"uid-{os.getuid()}"
+def label() -> str:
+    """What a container carries that only the holder of the lock may have: who takes the lock next removes it, if its run was killed."""
+    return f"{OWNER}=uid-{os.getuid()}"
 
 
 def _sweep(docker: Docker) -> list[str]:
     """Remove what builds of this user left that were killed; the caller holds the lock."""
-    left = docker.names("container", f"label={OWNER}={_whose()}")
+    left = docker.names("container", f"label={label()}")
     if left:
         docker.run("rm", "--force", "--volumes", *left, check=False)
     return left
@@ -195,7 +196,7 @@ def _container(docker: Docker, below: str, name: str) -> Iterator[str]:
     container = f"conformance-image-{secrets.token_hex(4)}"
     try:
         docker.run(
-            "run", "--detach", "--name", container, "--label", f"{OWNER}={_whose()}",
+            "run", "--detach", "--name", container, "--label", label(),
             "--privileged", "--security-opt", "seccomp=unconfined", "--network", "none",
             "--entrypoint", "/bin/sleep", below, "infinity",
         )  # fmt: skip
