@@ -9,16 +9,16 @@ import hashlib
 import json
 import os
 import shutil
-import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from conformance.components import cache, command, toolchain
 from conformance.components.engine.docker import Docker
 from conformance.components.images import archive
+from conformance.components.images.debian import Debian
 from conformance.components.locks import sweep, workplace
 from conformance.components.versions import MODULES, go_line, pinned
-from conformance.errors import BuildError, ToolMissing, UsageError
+from conformance.errors import BuildError
 
 FORMAT = 3
 """Counts changes of this module that make another image of the same inputs."""
@@ -93,6 +93,8 @@ ctr oci spec | jq '.hooks.createContainer += [{"path": "/kind/bin/mount-product-
 > /etc/containerd/cri-base.json
 rm -rf /var/cache/apt/* /var/lib/apt/lists/* /usr/share/doc/* /usr/share/man/* /usr/share/locale/* /var/log/*.log
 """
+#: What is done in the Debian when kind's files are in it.
+FINISH = TRIM + "".join(f"cp /usr/lib/cni/{plugin} /opt/cni/bin/{plugin}\n" for plugin in CNI)
 
 
 def key(kind: str) -> str:
@@ -107,44 +109,24 @@ def kind_version() -> str:
 
 
 def ensure(docker: Docker, say: Callable[[str], None]) -> str:
-    """The name of the base image in Docker's store; made if it is not there."""
+    """The name of the base image in Docker's store; made if it is not there, by the holder of the lock of image making.
+
+    Raises BuildError with the last lines of what failed, ToolMissing where Debian cannot be had.
+    """
     version = kind_version()
     name = f"{REPOSITORY}:{version}-{key(version)}"
     if docker.inspect(name, kind="image"):
         return name
-    if os.geteuid() != 0:
-        raise UsageError(
-            "Making a node image needs root, for debootstrap unpacks Debian's packages as they are. "
-            "Call again with sudo, or use a published image (--kind-image)."
-        )
-    if not shutil.which("debootstrap"):
-        raise ToolMissing(
-            "A node image starts from Debian's packages: `apt-get install debootstrap` (packaged by most distributions), then call again."
-        )
     building = cache.root() / "building"
     building.mkdir(parents=True, exist_ok=True)
     sweep(building)
     with workplace(building) as (folder, lock):
-        root = folder / "root"
-        say(f"unpacking Debian {SUITE}")
-        _call(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root)], folder, say, lock)
-        say("adding kind's files")
-        _add_kind(root, _module(version, say))
-        _call(["chroot", str(root), "/bin/sh", "-euc", TRIM], folder, say, lock)
-        for plugin in CNI:
-            shutil.copy2(root / "usr/lib/cni" / plugin, root / "opt/cni/bin" / plugin)
-        say("packing it")
-        excluded = [f"--exclude=./{name}/*" for name in ("proc", "sys", "dev", "run", "tmp")]
-        _call(["tar", "--numeric-owner", "--xattrs", "-C", str(root), *excluded, "-cf", str(folder / "layer.tar"), "."], folder, say, lock)
-        shutil.rmtree(root)
-        archive.write(
-            folder / "image.tar",
-            folder / "layer.tar",
-            CONFIG,
-            [name],
-            architecture=archive.ARCHITECTURES.get(os.uname().machine, os.uname().machine),
-        )
-        (folder / "layer.tar").unlink()
+        layer = folder / "layer.tar"
+        debian = Debian(SUITE, PACKAGES, lambda root: _add_kind(root, _module(version, say)), FINISH)
+        debian.pack(layer, docker, folder, say, lock)
+        architecture = archive.ARCHITECTURES.get(os.uname().machine, os.uname().machine)
+        archive.write(folder / "image.tar", layer, CONFIG, [name], architecture=architecture)
+        layer.unlink()
         say("loading it into Docker")
         docker.run("load", "--quiet", "--input", str(folder / "image.tar"))
     return name
@@ -200,26 +182,3 @@ def _add_kind(root: Path, module: Path) -> None:
         target = root / file_name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(content)
-    root.chmod(stat.S_IMODE(root.stat().st_mode) | 0o055)
-
-
-def _call(arguments: Sequence[str], folder: Path, say: Callable[[str], None], lock: int) -> None:
-    lines: list[str] = []
-    environment = {
-        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        "LC_ALL": "C",
-        "DEBIAN_FRONTEND": "noninteractive",
-    }
-    environment |= {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
-
-    def each(line: str | None) -> None:
-        if line is not None:
-            lines.append(line)
-            if line.startswith("I: "):
-                say(line[3:].rstrip("."))
-        else:
-            say("")
-
-    code = command.run(arguments, folder=folder, environment=environment, each=each, descriptors=(lock,))
-    if code:
-        raise BuildError(f"`{' '.join(arguments[:3])} …` ended with exit code {code}; its last lines:\n" + "\n".join(lines[-20:]))

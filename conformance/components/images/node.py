@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import subprocess
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from conformance.components import build, cache
 from conformance.components.engine.docker import Docker
-from conformance.components.images import archive, base, contents
+from conformance.components.images import archive, base, contents, making
 from conformance.components.locks import locked, sweep, workplace
 from conformance.components.progress import Printer, Progress, Step
 from conformance.components.versions import Minor, resolve
@@ -29,8 +28,6 @@ REPOSITORY = "daemonset-conformance/node"
 WORKERS = "daemonset-conformance/node-worker"
 PROGRAMS = (*contents.CONTROL_PLANE, "kubelet", "kubeadm", "kubectl")
 IN_PATH = ("kubelet", "kubeadm", "kubectl")
-#: Marks the containers in which images are made, with whose they are.
-OWNER = "conformance.daemonset/building"
 
 _IMPORT = """
 containerd >/tmp/containerd.log 2>&1 & pid=$!
@@ -90,10 +87,10 @@ def ensure(
     if _there(docker, made):
         return made
     reporter = _Reporter(f"building node image {chosen.version.removeprefix('v')}", progress or Printer())
-    with locked(lock(), lambda: reporter.say("waiting for another run that builds one")):
+    with locked(making.lock(), lambda: reporter.say("waiting for another run that builds one")):
         if _there(docker, made):
             return made
-        _sweep(docker)
+        making.sweep(docker)
         try:
             _make(docker, made, programs, reporter)
         except BaseException:
@@ -112,32 +109,14 @@ def clean(docker: Docker, *, images: bool) -> list[str]:
 
     A running build is left alone.
     """
-    with contextlib.suppress(BlockingIOError), locked(lock()):
-        removed = _sweep(docker)
+    with contextlib.suppress(BlockingIOError), locked(making.lock()):
+        removed = making.sweep(docker)
         if images:
             for name in docker.run("image", "ls", "--filter", f"label={base.LABEL}", "--format", "{{.Repository}}:{{.Tag}}").out.split():
                 if docker.run("image", "rm", name, check=False).ok:
                     removed.append(name)
         return removed
     return []
-
-
-def lock() -> Path:
-    """One image is made at a time: they share a base, and the disk."""
-    return cache.root() / "locks" / "node-image.lock"
-
-
-def label() -> str:
-    """What a container carries that only the holder of the lock may have: who takes the lock next removes it, if its run was killed."""
-    return f"{OWNER}=uid-{os.getuid()}"
-
-
-def _sweep(docker: Docker) -> list[str]:
-    """Remove what builds of this user left that were killed; the caller holds the lock."""
-    left = docker.names("container", f"label={label()}")
-    if left:
-        docker.run("rm", "--force", "--volumes", *left, check=False)
-    return left
 
 
 def key(programs: Mapping[str, Path], *, cgroups_v1: bool) -> str:
@@ -171,7 +150,7 @@ def _make(docker: Docker, image: NodeImage, programs: Mapping[str, Path], report
     sweep(building)
     with workplace(building) as (folder, _):
         listed = _listed(programs["kubeadm"], image.version)
-        with _container(docker, below, image.worker) as container:
+        with _becoming(docker, image.worker, below) as container:
             reporter.say("copying programs and images")
             docker.run("cp", f"{container}:/usr/bin/busybox", str(folder / "busybox"))
             for program in IN_PATH:
@@ -182,7 +161,7 @@ def _make(docker: Docker, image: NodeImage, programs: Mapping[str, Path], report
             docker.run("cp", str(folder / "images"), f"{container}:/images")
             reporter.say("importing the images of all nodes into containerd")
             docker.shell(container, (_CGROUPFS if image.cgroups_v1 else "") + _IMPORT + _SERVE + _END, timeout=600)
-        with _container(docker, image.worker, image.name) as container:
+        with _becoming(docker, image.name, image.worker) as container:
             reporter.say("adding the images of the control plane")
             _images(folder, programs, contents.control_plane(listed))
             docker.run("cp", str(folder / "images"), f"{container}:/images")
@@ -191,23 +170,13 @@ def _make(docker: Docker, image: NodeImage, programs: Mapping[str, Path], report
 
 
 @contextlib.contextmanager
-def _container(docker: Docker, below: str, name: str) -> Iterator[str]:
+def _becoming(docker: Docker, name: str, below: str) -> Iterator[str]:
     """A container of the image `below` in which something is done, and that becomes the image `name` if it succeeds."""
-    container = f"conformance-image-{secrets.token_hex(4)}"
-    try:
-        docker.run(
-            "run", "--detach", "--name", container, "--label", label(),
-            "--privileged", "--security-opt", "seccomp=unconfined", "--network", "none",
-            "--entrypoint", "/bin/sleep", below, "infinity",
-        )  # fmt: skip
+    with making.container(docker, below, "--privileged", "--security-opt", "seccomp=unconfined", "--network", "none") as container:
         yield container
         entrypoint = json.dumps(base.CONFIG["Entrypoint"])
-        docker.run(
-            "commit", "--change", f"ENTRYPOINT {entrypoint}", "--change", "CMD []", "--change", f"LABEL {base.LABEL}=node {OWNER}=",
-            container, name
-        )  # fmt: skip
-    finally:
-        docker.run("rm", "--force", "--volumes", container, check=False)
+        labels = f"LABEL {base.LABEL}=node {making.OWNER}="
+        docker.run("commit", "--change", f"ENTRYPOINT {entrypoint}", "--change", "CMD []", "--change", labels, container, name)
 
 
 def _images(folder: Path, programs: Mapping[str, Path], images: Sequence[contents.Image]) -> None:

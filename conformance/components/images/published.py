@@ -8,7 +8,7 @@ import tarfile
 import time
 
 from conformance.components.engine.docker import Docker, DockerError
-from conformance.components.images import node
+from conformance.components.images import making
 from conformance.components.locks import locked
 from conformance.components.progress import Progress, Step
 from conformance.components.versions import Minor
@@ -29,7 +29,7 @@ def ensure(image: str, *, minor: Minor, docker: Docker, progress: Progress) -> s
     name = minor.image.reference if image == PUBLISHED else image
     if docker.inspect(name, kind="image") is None:
         _pull(name, docker, progress)
-    with locked(node.lock(), lambda: progress(Step(f"looking into {name}", "waiting for another run that makes a node image"))):
+    with locked(making.lock(), lambda: progress(Step(f"looking into {name}", "waiting for another run that makes a node image"))):
         inside = _version(name, docker)
     if not inside.startswith(f"v{minor.minor}."):
         theirs = ".".join(inside.removeprefix("v").split(".")[:2])
@@ -56,7 +56,7 @@ def _pull(name: str, docker: Docker, progress: Progress) -> None:
 
 def _version(name: str, docker: Docker) -> str:
     """What a node image says about itself in /kind/version; nothing of it is run."""
-    container = docker.run("create", "--label", node.label(), "--network", "none", name, "none").out.strip()
+    container = docker.run("create", "--label", making.label(), "--network", "none", name, "none").out.strip()
     try:
         told = docker.run("cp", f"{container}:/kind/version", "-", check=False)
     finally:

@@ -8,7 +8,7 @@ import pytest
 from fake_docker import FakeDocker
 
 from conformance.components import build
-from conformance.components.images import base, node
+from conformance.components.images import base, making, node
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[node.NodeImage
     done: list[node.NodeImage] = []
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(build, "ensure", lambda *_, **__: {})
-    monkeypatch.setattr(node, "_sweep", lambda _: [])
+    monkeypatch.setattr(making, "sweep", lambda _: [])
     monkeypatch.setattr(node, "_make", lambda _docker, image, *_: done.append(image))
     return done
 
