@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from conformance.clusters import waiting
 from conformance.clusters.embedded import EmbeddedCluster, EmbeddedProvider, behaviours, components, runs
@@ -402,17 +403,25 @@ def _left(cluster: EmbeddedCluster) -> set[str]:
     return {s["metadata"]["name"] for s in cluster.api.list(path("stages"), labelSelector=behaviours.LABEL)["items"]}
 
 
+def _writes(cluster: EmbeddedCluster) -> list[dict[str, Any]]:
+    """The whole lines of the audit log."""
+    assert cluster.facts.audit_log is not None
+    return [json.loads(line) for line in cluster.facts.audit_log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
 def test_the_audit_log_names_who_wrote_what(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
     nodes.join(1)
     (pod,) = Agent(cluster, "audited").ready(1)
-    assert cluster.facts.audit_log is not None
-    writes = [json.loads(line) for line in cluster.facts.audit_log.read_text().splitlines()]
-    own = [w for w in writes if w["objectRef"].get("name") == pod["metadata"]["name"] or w["verb"] == "create"]
+    version = pod["metadata"]["resourceVersion"]
+    # A change may be seen before its line is written.
+    for attempt in Retrying(stop=stop_after_delay(LIMIT), wait=wait_fixed(0.05), reraise=True):
+        with attempt:
+            writes = _writes(cluster)
+            own = [w for w in writes if w["objectRef"].get("name") == pod["metadata"]["name"] or w["verb"] == "create"]
+            (last,) = [w for w in own if w.get("responseObject", {}).get("metadata", {}).get("resourceVersion") == version]
     users = {w["user"]["username"] for w in own if w["objectRef"]["resource"] == "pods"}
     assert "system:serviceaccount:kube-system:daemon-set-controller" in users
     assert {"system:kube-scheduler", "conformance:kubelets"} <= users
-    version = pod["metadata"]["resourceVersion"]
-    (last,) = [w for w in own if w.get("responseObject", {}).get("metadata", {}).get("resourceVersion") == version]
     assert last["user"]["username"] == "conformance:kubelets"
     assert {w["stage"] for w in writes} == {"ResponseComplete"}
     assert not {"get", "list", "watch"} & {w["verb"] for w in writes}

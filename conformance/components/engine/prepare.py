@@ -161,11 +161,14 @@ def _inotify(say: Callable[[str], None]) -> None:
 
 
 def _debootstrap(say: Callable[[str], None]) -> None:
-    """What a node image is begun with; where it cannot be installed the making of one says so."""
+    """What a node image is best begun with; there is another way, and there may be an image already."""
     if not shutil.which("debootstrap") and _debian() and os.geteuid() == 0:
         say("Installing Debian's package debootstrap, which a node image starts with …")
-        _apt("update", "--quiet")
-        _apt("install", "--yes", "--quiet", "--no-install-recommends", "debootstrap")
+        try:
+            _apt("update", "--quiet")
+            _apt("install", "--yes", "--quiet", "--no-install-recommends", "debootstrap")
+        except UsageError as error:
+            say(f"{error}\nA node image that is still to be made will start in a container of Debian's own image.")
 
 
 def _apt(*arguments: str) -> None:
