@@ -166,13 +166,14 @@ class Agent:
         generation = self.generation
         return self._daemonset(f"{self.name} observes generation {generation}", lambda ds: ds.status.observed_generation >= generation)
 
-    def status(self, **counters: int) -> When:
-        """Its status has these counters (`desired_number_scheduled=3` …) for the last generation written."""
+    def status(self, **counters: int | range) -> When:
+        """Its status has these counters (`desired_number_scheduled=3` …) for the last generation written; a range leaves some room."""
         generation = self.generation
         return self._daemonset(
             f"{self.name} status of generation {generation} has {_pairs(counters)}",
             lambda ds: (
-                ds.status.observed_generation >= generation and all(getattr(ds.status, key) == value for key, value in counters.items())
+                ds.status.observed_generation >= generation
+                and all(getattr(ds.status, key) in (value if isinstance(value, range) else (value,)) for key, value in counters.items())
             ),
         )
 
@@ -319,5 +320,5 @@ def _listing(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "no node"
 
 
-def _pairs(counters: Mapping[str, int]) -> str:
-    return ", ".join(f"{key}={value}" for key, value in counters.items())
+def _pairs(counters: Mapping[str, int | range]) -> str:
+    return ", ".join(f"{key}={value}" if isinstance(value, int) else f"{key}={value[0]}..{value[-1]}" for key, value in counters.items())
