@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from conformance.clusters.protocol import Journal
+from conformance.clusters.protocol import Journal, Shortage
 from conformance.errors import ApiError, UsageError
 from conformance.kube.api import Api
 from conformance.kube.resources import path
@@ -42,6 +42,14 @@ class RemoteMachine:
     def restart(self) -> None:
         """Not here."""
         self._lack("it cannot be restarted", "NODE_RESTART")
+
+    def run_short(self, of: Shortage) -> None:
+        """Not here."""
+        self._lack(f"its kubelet cannot run short of {of}", "NODE_PRESSURE")
+
+    def recover(self) -> None:
+        """Not here."""
+        self._lack("its kubelet never ran short of anything", "NODE_PRESSURE")
 
     def isolate(self) -> None:
         """Not here."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from conformance.kube.api import Api
 from conformance.kube.records import Taint
@@ -28,6 +28,7 @@ class Capability(enum.StrEnum):
     REAL_KUBELET = "real-kubelet"
     NODE_RESTART = "node-restart"  # restart a kubelet, or a whole node
     NODE_ISOLATION = "node-isolation"  # cut a node off from the API server, with its kubelet running
+    NODE_PRESSURE = "node-pressure"  # let a kubelet find too little memory, disk or process ids
     STATIC_POD = "static-pod"  # put a manifest into a kubelet's own folder
 
 
@@ -41,6 +42,10 @@ class Behaviour:
     ready_after: float = 0.0
     never_ready: bool = False
     terminate_after: float = 0.0
+
+
+Shortage = Literal["memory", "disk", "pid"]
+"""What a kubelet watches for itself, and evicts pods for (documentation page "Node-pressure Eviction")."""
 
 
 class Node(Protocol):
@@ -99,6 +104,14 @@ class Node(Protocol):
 
     def restart(self) -> None:
         """Let the machine go down and come up again; returns when its kubelet has been started. It needs Capability.NODE_RESTART."""
+        ...
+
+    def run_short(self, of: Shortage) -> None:
+        """Let its kubelet find too little left, whatever there is: it reports the pressure and evicts pods. It needs NODE_PRESSURE."""
+        ...
+
+    def recover(self) -> None:
+        """Let its kubelet see again how much there is."""
         ...
 
     def isolate(self) -> None:

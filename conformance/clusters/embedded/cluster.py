@@ -23,7 +23,7 @@ from conformance.kube.resources import path
 LACKING = {
     Capability.REAL_KUBELET: "its kubelets are simulated; take a kind or existing cluster for real ones",
     **dict.fromkeys(
-        (Capability.NODE_RESTART, Capability.NODE_ISOLATION, Capability.STATIC_POD),
+        (Capability.NODE_RESTART, Capability.NODE_PRESSURE, Capability.NODE_ISOLATION, Capability.STATIC_POD),
         "its nodes are objects without a machine; take a kind cluster",
     ),
 }

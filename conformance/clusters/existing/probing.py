@@ -36,6 +36,7 @@ ALWAYS_LACKING = {
     Capability.COMPONENT_CONTROL: "somebody else's control plane is left alone",
     Capability.POD_PHASE: "a real kubelet decides the phase and the readiness of its pods; it cannot be told to report another one",
     Capability.NODE_RESTART: "somebody else's nodes are not restarted",
+    Capability.NODE_PRESSURE: "somebody else's kubelets are left alone",
     Capability.NODE_ISOLATION: "somebody else's nodes are not cut off",
     Capability.STATIC_POD: "somebody else's kubelets are given no files",
     Capability.AUDIT_LOG: "the audit log of an existing cluster is not readable for the suite; who wrote what stays unknown",

@@ -16,6 +16,7 @@ from typing import Any
 
 from conformance.clusters.kind import boot, configuration, staticpods
 from conformance.clusters.kind.owners import CLUSTER_LABEL
+from conformance.clusters.protocol import Shortage
 from conformance.components.engine.docker import Docker
 from conformance.errors import ClusterError
 
@@ -25,6 +26,8 @@ _NO_CONTAINERS = "for task in $(ctr -n k8s.io tasks ls -q); do ctr -n k8s.io tas
 _FORGET = f"rm -f /var/lib/kubelet/*_state {staticpods.FOLDER}/*"
 #: What is killed is not torn down: the next pod with the same host port would be hidden behind the rule of a dead one.
 _NO_HOST_PORTS = "iptables -w -t nat -F CNI-HOSTPORT-DNAT 2>/dev/null || true"
+#: What a kubelet calls what it may run short of.
+_SIGNAL: dict[Shortage, str] = {"memory": "memory.available", "disk": "nodefs.available", "pid": "pid.available"}
 #: A chain of our own, so that letting everything through again is one command.
 _CHAIN = "CONFORMANCE"
 _CONNECTED = f"iptables -w -F {_CHAIN} 2>/dev/null || true"
@@ -73,6 +76,17 @@ class Machine:
     def restart_kubelet(self) -> None:
         """End the kubelet and start it again; what runs goes on running."""
         self.sh("systemctl restart kubelet")
+
+    def run_short(self, of: Shortage) -> None:
+        """Let its kubelet find too little of this, until it recovers or is started anew."""
+        # A hard threshold would be taken off what the node has for pods. The condition would outlive its cause by five minutes.
+        signal = _SIGNAL[of]
+        more = f"--eviction-soft={signal}<1000T --eviction-soft-grace-period={signal}=0s --eviction-pressure-transition-period=1s"
+        self.sh(f"sed -i 's/$/ {more}/' /etc/default/kubelet; systemctl restart kubelet")
+
+    def recover(self) -> None:
+        """Let its kubelet find enough of everything."""
+        self.sh("sed -i 's/ --eviction-soft=.*//' /etc/default/kubelet; systemctl restart kubelet")
 
     def reboot(self) -> None:
         """Shut it down and start it again, with everything that ran on it."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conformance.clusters import waiting
 from conformance.clusters.kind.machines import ControlPlane, Machine, each, kubelet_arguments, may_set, reserved
 from conformance.clusters.nodes import CONTROL_PLANE, ApiNode, settled
-from conformance.clusters.protocol import Node
+from conformance.clusters.protocol import Node, Shortage
 from conformance.errors import ApiError, UsageError
 from conformance.kube.api import Api
 from conformance.kube.records import Taint
@@ -65,6 +65,16 @@ class KindNode(ApiNode):
         """Restart the container; returns when its services have been started again."""
         self._host.journal("restart", f"nodes/{self.name}", {})
         self.machine.reboot()
+
+    def run_short(self, of: Shortage) -> None:
+        """Restart its kubelet with a threshold that no machine reaches."""
+        self._host.journal("run-short", f"nodes/{self.name}", {"of": of})
+        self.machine.run_short(of)
+
+    def recover(self) -> None:
+        """Restart its kubelet without it."""
+        self._host.journal("recover", f"nodes/{self.name}", {})
+        self.machine.recover()
 
     def isolate(self) -> None:
         """Refuse its machine the API server."""

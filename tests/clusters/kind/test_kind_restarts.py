@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from fake_docker import FakeDocker
@@ -58,6 +59,28 @@ def test_a_kubelet_restarts_alone(docker: FakeDocker) -> None:
 
     [call] = docker.calls
     assert call.endswith("systemctl restart kubelet")
+
+
+@pytest.mark.parametrize("of", ["memory", "disk", "pid"])
+def test_a_kubelet_runs_short_until_it_recovers(docker: FakeDocker, tmp_path: Path, of: Literal["memory", "disk", "pid"]) -> None:
+    """The scripts are run as they are, on a file of the test's own and without systemd."""
+    usual = "KUBELET_EXTRA_ARGS=--runtime-cgroups=/x --node-labels=a=b\n"
+    file = tmp_path / "kubelet"
+    file.write_text(usual)
+    machine = Machine(docker, "c-worker", 1)
+    machine.run_short(of)
+    machine.recover()
+    short, usually = (call.split("-euc ", 1)[1].replace("/etc/default/kubelet", str(file)) for call in docker.calls)
+    assert short.endswith("systemctl restart kubelet")
+    assert usually.endswith("systemctl restart kubelet")
+
+    subprocess.run(["sh", "-euc", short.rpartition(";")[0]], check=True)
+    threshold = file.read_text()
+    subprocess.run(["sh", "-euc", usually.rpartition(";")[0]], check=True)
+
+    assert threshold.startswith(usual.rstrip())
+    assert re.search(r" --eviction-soft=(\w+\.available)<1000T --eviction-soft-grace-period=\1=0s --eviction-pressure-\S+=1s\n$", threshold)
+    assert file.read_text() == usual
 
 
 def test_what_is_cut_off_is_connected_again_also_when_it_is_parked(docker: FakeDocker) -> None:
@@ -115,6 +138,8 @@ def test_nodes_without_a_machine_say_which_capability_is_missing(kind: type[Remo
     for act, capability in (
         (node.restart_kubelet, "NODE_RESTART"),
         (node.restart, "NODE_RESTART"),
+        (lambda: node.run_short("memory"), "NODE_PRESSURE"),
+        (node.recover, "NODE_PRESSURE"),
         (node.isolate, "NODE_ISOLATION"),
         (node.rejoin, "NODE_ISOLATION"),
         (lambda: node.run_static_pod("ns", "p"), "STATIC_POD"),
