@@ -144,7 +144,13 @@ def _taints(node: Pod) -> set[tuple[str, str]]:
 def test_it_is_what_the_protocol_promises(cluster: EmbeddedCluster, folder: Path) -> None:
     provider: Provider = EmbeddedProvider("1.37", folder)
     assert provider.name == cluster.facts.provider == "embedded"
-    lacking = {Capability.REAL_KUBELET, Capability.NODE_RESTART, Capability.NODE_ISOLATION, Capability.STATIC_POD}
+    lacking = {
+        Capability.REAL_KUBELET,
+        Capability.NODE_RESTART,
+        Capability.NODE_PRESSURE,
+        Capability.NODE_ISOLATION,
+        Capability.STATIC_POD,
+    }
     assert cluster.facts.capabilities == set(Capability) - lacking
     assert cluster.facts.lacking.keys() == lacking
     assert cluster.facts.kubernetes == cluster.api.version()
