@@ -137,7 +137,7 @@ class Judge:
         self.ledger = Ledger(self.world, audited=audited)
         self._running = [_Running(g) for g in (catalogue.every() if guarantees is None else guarantees)]
         self._concerned: dict[str, tuple[_Running, ...]] = {}
-        self._authors: dict[int, str] = {}
+        self._authors: dict[int, tuple[str, float, float]] = {}
         self._relisting: set[str] = set()
 
     def see(self, entry: Entry) -> list[Broken]:
@@ -147,11 +147,11 @@ class Judge:
             for watched in self.ledger.due(entry.at):
                 if concerned := self._for("quiet"):
                     self._ask(Step(entry, None, None, self.world, self.ledger, "", self.audited, watched), concerned, found)
-        author = ""
+        author, received, done = "", 0.0, 0.0
         topic = entry.resource
         if entry.type in OBJECT_TYPES:
             if entry.rv is not None:
-                author = self._author(entry.rv)
+                author, received, done = self._author(entry.rv)
             if topic in self._relisting and entry.type in ("added", "modified"):
                 self._relisting.discard(topic)
         else:
@@ -159,10 +159,13 @@ class Judge:
             if topic == "write":
                 if entry.rv is not None:
                     # The first one made the change; later ones with the same revision changed nothing.
-                    self._authors.setdefault(entry.rv, str(entry.detail.get("user", "")))
+                    known = entry.detail
+                    times = float(known.get("received", 0.0)), float(known.get("done", 0.0))
+                    self._authors.setdefault(entry.rv, (str(known.get("user", "")), *times))
             elif topic == "gap":
                 self._missed(entry)
         before, after = self.world.apply(entry)
+        self.ledger.received, self.ledger.done = received, done
         further = self.ledger.record(entry, before, after, author)
         concerned = self._for(topic)
         for name in further:
@@ -177,10 +180,8 @@ class Judge:
             concerned = self._concerned[topic] = tuple(r for r in self._running if topic in r.guarantee.on)
         return concerned
 
-    def _author(self, rv: int) -> str:
-        if not self._authors:
-            return ""
-        author = self._authors.pop(rv, "")
+    def _author(self, rv: int) -> tuple[str, float, float]:
+        author = self._authors.pop(rv, ("", 0.0, 0.0))
         # Authorship stands directly before its change, so what is left belongs to writes that changed nothing.
         self._authors.clear()
         return author

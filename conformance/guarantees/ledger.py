@@ -31,6 +31,8 @@ class Ledger:
         self.world = world
         self.audited = audited
         self.now = 0.0
+        #: when the API server got the request behind this entry, and had answered it (seconds since 1970, its clock; 0.0: not known)
+        self.received = self.done = 0.0
         self.silence = Silence()
         #: the DaemonSet whose pod the last entry created, deleted or removed
         self.subject: Watched | None = None
@@ -115,6 +117,7 @@ class Ledger:
         watched.changed_at = self.now
         if author != CONTROLLER:
             watched.others_at = self.now
+            watched.others.append((self.now, self.done))
         self.silence.broken(watched)
 
     def _action(self, entry: Entry) -> None:

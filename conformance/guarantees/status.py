@@ -60,7 +60,7 @@ def truthful(step: Step, doubts: dict[str, Doubt]) -> Evaluation:
     """At each status write: available ≤ ready ≤ current ≤ desired, updated ≤ current, unavailable = desired - available, and
     observedGeneration neither falls nor runs ahead of the generation. When the DaemonSet is quiet (nothing changed for 2 s): all seven
     equal the oracle. A slow controller may still put them right by itself within 10 s (LATE), but not when something else has happened
-    that made it look, nor after the end.
+    that made it look (a write that the API server had before it answered what else happened is no reaction to that), nor after the end.
 
     Not held against it: a generation that the controller has not observed, a controller that does not run, and counters that went stale by
     a change that wakes no sync (node deletion; a NoSchedule taint under a running pod, or under a pending one, from 1.33 on).
@@ -95,11 +95,21 @@ def _settle(step: Step, watched: Watched, doubts: dict[str, Doubt]) -> Violation
     doubt = doubts[watched.uid]
     # Without an audit log the first change since then is taken to be the controller's.
     alone = watched.others_at == doubt.others_at if step.audited else watched.version == doubt.version + 1
-    in_time = alone and step.ledger.now - doubt.at <= LATE
+    in_time = (alone or _in_flight(step, watched, doubt)) and step.ledger.now - doubt.at <= LATE
     if in_time and isinstance(_compare(step, watched), Violation):
         return None  # it may need more than one write
     del doubts[watched.uid]
     return None if in_time else doubt.violation
+
+
+def _in_flight(step: Step, watched: Watched, doubt: Doubt) -> bool:
+    """Whether the API server had the controller's write before it had answered any of the others': then it is no reaction to them."""
+    received = step.ledger.received
+    if not received or by_controller(step.author) is not True:
+        return False
+    if len(watched.others) == watched.others.maxlen and watched.others[0][0] > doubt.others_at:
+        return False  # there were more than are remembered
+    return all(done > received for at, done in watched.others if at > doubt.others_at)
 
 
 def _written(step: Step) -> Evaluation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 import msgspec
@@ -21,6 +22,8 @@ LAG = 1.0
 PACE = 0.5
 #: Seconds by which a timestamp of one second's resolution, and the wall clock estimated from such, may be off.
 CLOCK = 1.5
+#: Changes by others that are remembered: more than happen to one DaemonSet while its status is in doubt.
+OTHERS = 64
 
 
 class Watched:
@@ -47,6 +50,8 @@ class Watched:
         self.version = 0
         self.changed_at = 0.0
         self.others_at = 0.0
+        #: the last changes by others: when they were seen, and when the API server had answered their requests
+        self.others: deque[tuple[float, float]] = deque(maxlen=OTHERS)
         #: when something last changed that makes the controller look at it, and something that does not
         self.woken_at = 0.0
         self.silent_at = float("-inf")

@@ -7,6 +7,7 @@ after the change itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,7 +19,8 @@ _VERBS = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 class Write(msgspec.Struct, frozen=True):
     """A successful write. `rv` is the resourceVersion that it answered with, None where the answer has none (a Status).
 
-    `last_finalizer`: the answer is an object that is being deleted and has no finalizer left.
+    `last_finalizer`: the answer is an object that is being deleted and has no finalizer left. `received` and `done` are when the API server
+    got the request and had answered it, by its own clock (seconds since 1970; 0.0: not known).
     """
 
     user: str
@@ -31,10 +33,12 @@ class Write(msgspec.Struct, frozen=True):
     code: int
     rv: int | None
     last_finalizer: bool = False
+    received: float = 0.0
+    done: float = 0.0
 
     def detail(self) -> dict[str, Any]:
         """The detail of its trace entry."""
-        fields = ("user", "verb", "resource", "subresource", "namespace", "name", "uid", "code")
+        fields = ("user", "verb", "resource", "subresource", "namespace", "name", "uid", "code", "received", "done")
         return {field: value for field in fields if (value := getattr(self, field))}
 
 
@@ -87,6 +91,8 @@ class _Event(msgspec.Struct, rename="camel"):
     object_ref: _Reference | None = None
     response_status: _Status | None = None
     response_object: _Answer | None = None
+    request_received_timestamp: datetime | None = None
+    stage_timestamp: datetime | None = None
 
 
 _DECODER = msgspec.json.Decoder(_Event)
@@ -182,6 +188,8 @@ def _write(event: _Event, where: _Reference, code: int, meta: _Meta) -> Write:
         namespace=where.namespace or meta.namespace,
         name=where.name or meta.name,
         uid=where.uid or meta.uid,
+        received=event.request_received_timestamp.timestamp() if event.request_received_timestamp else 0.0,
+        done=event.stage_timestamp.timestamp() if event.stage_timestamp else 0.0,
         code=code,
         rv=int(meta.resource_version) if meta.resource_version.isdecimal() else None,
         last_finalizer=event.verb in ("update", "patch") and meta.deletion_timestamp is not None and not meta.finalizers,

@@ -132,6 +132,8 @@ class History:
         self.ds = "agent"
         self.revision = 1
         self._number = 0
+        #: when the API server got and had answered the next requests, by its clock
+        self.times: dict[str, Any] = {}
 
     # -- any entry --------------------------------------------------------------------------------------------------------------------
 
@@ -167,7 +169,7 @@ class History:
         self.rv += 1
         obj["metadata"]["resourceVersion"] = str(self.rv)
         if self.audited and by:
-            self.entry("write", self._resource(obj), rv=self.rv, user=by, verb=verb)
+            self.entry("write", self._resource(obj), rv=self.rv, user=by, verb=verb, **self.times)
         self.entry(type, self._resource(obj), copy.deepcopy(obj), rv=self.rv)
 
     def stamp(self) -> str:

@@ -45,6 +45,18 @@ def append(file: Path, *texts: str) -> None:
         out.write("".join(texts))
 
 
+def test_tells_when_the_server_had_a_request_and_had_answered_it(file: Path) -> None:
+    log = AuditLog(file)
+    times = {"requestReceivedTimestamp": "2026-01-01T00:00:00.250000Z", "stageTimestamp": "2026-01-01T00:00:02.500000Z"}
+    append(file, json.dumps(json.loads(line()) | times) + "\n", line() + "\n")
+
+    timed, untimed = log.read()
+    log.close()
+
+    assert timed.detail()["done"] - timed.detail()["received"] == 2.25
+    assert not {"received", "done"} & untimed.detail().keys()
+
+
 def test_reads_only_what_is_new_and_complete(file: Path) -> None:
     append(file, line() + "\n")
     log = AuditLog(file)
