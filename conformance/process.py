@@ -18,3 +18,8 @@ class Result:
     def ok(self) -> bool:
         """Whether the exit code is 0."""
         return self.code == 0
+
+    @property
+    def said(self) -> str:
+        """What it wrote: of its errors, else of its answer; empty if nothing."""
+        return self.err.strip() or self.out.strip()

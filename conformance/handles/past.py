@@ -158,8 +158,17 @@ class Past:
         return max(self._during_update(agent, lambda pods: not any(pod.ready and not pod.terminating for pod in pods)), default=0)
 
     def most_surplus(self, agent: Agent) -> int:
-        """The most nodes with more than one pod that is not being deleted, at any one event since its first change of spec."""
-        return max(self._during_update(agent, lambda pods: sum(not pod.terminating for pod in pods) > 1), default=0)
+        """The most nodes with a further pod, at any one event since its first change of spec.
+
+        A node whose pods are all ready does not count, nor does it for the controller: its old pod is as good as deleted,
+        and the pod of the next node is made before that happens, in the same sync.
+        """
+
+        def surges(pods: list[Pod]) -> bool:
+            there = [pod for pod in pods if not pod.terminating]
+            return len(there) > 1 and not all(pod.ready for pod in there)
+
+        return max(self._during_update(agent, surges), default=0)
 
     def _during_update(self, agent: Agent, counts: Callable[[list[Pod]], bool]) -> Iterator[int]:
         nodes: set[str] | None = None

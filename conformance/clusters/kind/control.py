@@ -74,4 +74,4 @@ class StaticPod:
         try:
             self._cluster.yard.control_plane.sh(script, timeout=LIMIT + 30)
         except DockerError as error:
-            raise ClusterError(f"{self.name} {problem}: {error.result.err.strip() or error.result.out.strip()}") from error
+            raise ClusterError(f"{self.name} {problem}: {error.result.said}") from error

@@ -21,7 +21,7 @@ class DockerError(ConformanceError):
     """docker ended with an exit code other than 0; `result` holds what it wrote."""
 
     def __init__(self, result: Result) -> None:
-        said = "\n".join((result.err.strip() or result.out.strip() or "it wrote nothing").splitlines()[-30:])
+        said = "\n".join((result.said or "it wrote nothing").splitlines()[-30:])
         super().__init__(f"`docker {shlex.join(result.args)}` ended with exit code {result.code}: {said}")
         self.result = result
 

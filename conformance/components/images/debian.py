@@ -80,10 +80,10 @@ class Debian:
         try:
             docker.run("pull", "--quiet", image, timeout=_PATIENCE)
         except DockerError as error:
-            said = error.result.err.strip() or error.result.out.strip()
             missing = "this user is not root" if os.geteuid() else "there is no debootstrap on PATH"
             raise ToolMissing(
-                f"A node image begins with Debian. debootstrap did not unpack it, for {missing}, and {image} could not be pulled: {said} "
+                f"A node image begins with Debian. debootstrap did not unpack it, for {missing}, and {image} could not be pulled: "
+                f"{error.result.said} "
                 "Let Docker reach a registry that has it, or call again as root with debootstrap, which most distributions package "
                 "(as root `conformance prepare docker` installs it on Debian and Ubuntu)."
             ) from error

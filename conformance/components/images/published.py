@@ -46,9 +46,8 @@ def _pull(name: str, docker: Docker, progress: Progress) -> None:
     try:
         docker.run("pull", "--quiet", name, timeout=_PATIENCE)
     except DockerError as error:
-        said = error.result.err.strip() or error.result.out.strip()
         raise UsageError(
-            f"The node image {name} is not here and could not be pulled: {said} Correct --kind-image, log in to its registry "
+            f"The node image {name} is not here and could not be pulled: {error.result.said} Correct --kind-image, log in to its registry "
             f"(docker login), or {_INSTEAD}."
         ) from error
     progress(Step(subject, "here", elapsed=time.monotonic() - started, last=True))

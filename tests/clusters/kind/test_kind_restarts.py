@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from fake_docker import FakeDocker
@@ -15,6 +14,7 @@ from conformance.clusters.embedded.nodes import EmbeddedNode
 from conformance.clusters.kind import boot, staticpods
 from conformance.clusters.kind.machines import Machine
 from conformance.clusters.nodes import ApiNode, RemoteMachine
+from conformance.clusters.protocol import Shortage
 from conformance.errors import ClusterError, UsageError
 
 STARTED = "2026-01-02T03:04:05.678Z"
@@ -62,7 +62,7 @@ def test_a_kubelet_restarts_alone(docker: FakeDocker) -> None:
 
 
 @pytest.mark.parametrize("of", ["memory", "disk", "pid"])
-def test_a_kubelet_runs_short_until_it_recovers(docker: FakeDocker, tmp_path: Path, of: Literal["memory", "disk", "pid"]) -> None:
+def test_a_kubelet_runs_short_until_it_recovers(docker: FakeDocker, tmp_path: Path, of: Shortage) -> None:
     """The scripts are run as they are, on a file of the test's own and without systemd."""
     usual = "KUBELET_EXTRA_ARGS=--runtime-cgroups=/x --node-labels=a=b\n"
     file = tmp_path / "kubelet"
