@@ -149,7 +149,11 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
     yield run
     failed = any(report.failed for report in request.node.stash.get(REPORTS, {}).values())
     keep = worker.settings.keep == "on-failure" and failed
-    run.end(clean=not keep)
+    try:
+        run.end(clean=not keep)
+    except ConformanceError:  # what cannot be cleaned is of no use to the next scenario
+        worker.lease.throw_away(keep_logs=True)
+        raise
     if keep:
         worker.lease.keep()
     else:

@@ -43,6 +43,14 @@ class RemoteMachine:
         """Not here."""
         self._lack("it cannot be restarted", "NODE_RESTART")
 
+    def power_off(self) -> None:
+        """Not here."""
+        self._lack("it cannot be switched off", "NODE_RESTART")
+
+    def power_on(self) -> None:
+        """Not here."""
+        self._lack("it was never switched off", "NODE_RESTART")
+
     def run_short(self, of: Shortage) -> None:
         """Not here."""
         self._lack(f"its kubelet cannot run short of {of}", "NODE_PRESSURE")

@@ -26,7 +26,7 @@ class Capability(enum.StrEnum):
     COMPONENT_CONTROL = "component-control"  # stop, pause, kill control-plane components
     AUDIT_LOG = "audit-log"
     REAL_KUBELET = "real-kubelet"
-    NODE_RESTART = "node-restart"  # restart a kubelet, or a whole node
+    NODE_RESTART = "node-restart"  # restart a kubelet or a whole node, or switch its machine off
     NODE_ISOLATION = "node-isolation"  # cut a node off from the API server, with its kubelet running
     NODE_PRESSURE = "node-pressure"  # let a kubelet find too little memory, disk or process ids
     STATIC_POD = "static-pod"  # put a manifest into a kubelet's own folder
@@ -106,6 +106,14 @@ class Node(Protocol):
         """Let the machine go down and come up again; returns when its kubelet has been started. It needs Capability.NODE_RESTART."""
         ...
 
+    def power_off(self) -> None:
+        """Let the machine die: nothing on it gets any notice, and its Node stays. It needs Capability.NODE_RESTART."""
+        ...
+
+    def power_on(self) -> None:
+        """Let the machine come up again; returns when its kubelet has been started. It needs Capability.NODE_RESTART."""
+        ...
+
     def run_short(self, of: Shortage) -> None:
         """Let its kubelet find too little left, whatever there is: it reports the pressure and evicts pods. It needs NODE_PRESSURE."""
         ...
@@ -134,7 +142,7 @@ class Node(Protocol):
         ...
 
     def leave(self) -> None:
-        """Take it out of the cluster."""
+        """Take it out of the cluster: its Node object, and its machine."""
         ...
 
 

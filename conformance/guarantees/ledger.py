@@ -20,6 +20,8 @@ from conformance.trace.world import World
 
 #: Seconds that a controller manager that was started again may need to work.
 START = 15.0
+#: Seconds for which what a process has written may arrive after it has ended.
+FLIGHT = 10.0
 _COMPONENTS = frozenset({"kube-controller-manager", "kube-apiserver", "etcd"})
 _NOTHING: tuple[str, ...] = ()
 
@@ -45,6 +47,7 @@ class Ledger:
         self.nodes_changed_at = float("-inf")
         self._wall: float | None = None
         self._works_from = 0.0
+        self._ended_at = float("-inf")
 
     # -- asking ---------------------------------------------------------------------------------------------------------------------------
 
@@ -96,7 +99,7 @@ class Ledger:
         subject = after or before
         if entry.type == "added" and subject is not None and (stamp := subject.metadata.creation_timestamp):
             self._wall = max(epoch(stamp) - self.now, self._wall if self._wall is not None else float("-inf"))
-        if author == CONTROLLER and self._works_from == float("inf"):
+        if author == CONTROLLER and self._works_from == float("inf") and self.now > self._ended_at + FLIGHT:
             self._works_from = self.now
         if isinstance(subject, Pod):
             return self._pod(entry, before, after, author)  # type: ignore[arg-type]  # the world pairs like with like
@@ -132,6 +135,7 @@ class Ledger:
                 watched.woken_at = self.now
         else:
             self._works_from = float("inf")
+            self._ended_at = self.now
 
     def _node(self, before: Node | None, after: Node | None) -> None:
         if (

@@ -462,6 +462,14 @@ def test_what_a_scenario_leaves_is_dirt(cluster: EmbeddedCluster) -> None:
     assert cluster.dirt() == []
 
 
+def test_a_component_that_a_scenario_leaves_halted_is_dirt(cluster: EmbeddedCluster) -> None:
+    scheduler = cluster.component("kube-scheduler")
+    scheduler.pause()
+    assert cluster.dirt() == ["not running: kube-scheduler"]
+    scheduler.resume()
+    assert cluster.dirt() == []
+
+
 def test_a_component_that_cannot_start_is_named_at_once(binaries: dict[str, Path], folder: Path) -> None:
     provider = EmbeddedProvider(
         "1.37", folder, binaries=binaries, arguments={components.API_SERVER: ("--no-such-flag",)}, keep=folder / "kept"

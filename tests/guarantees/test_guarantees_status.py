@@ -90,6 +90,23 @@ def test_a_controller_that_is_down_counts_nothing() -> None:
     assert judged(later(h), "INV-9").verdict == "holds"
 
 
+def test_a_write_that_was_on_its_way_when_the_controller_was_killed_is_no_sign_of_life() -> None:
+    h = settled(3)
+    h.action("kill", "components/kube-controller-manager")
+    h.status()
+    h.unready("a")
+    assert judged(later(h), "INV-9").verdict == "holds"
+
+
+def test_a_controller_that_writes_long_after_it_was_killed_is_alive() -> None:
+    h = settled(3)
+    h.action("kill", "components/kube-controller-manager")
+    h.wait(11)
+    h.status()
+    h.unready("a")
+    assert judged(later(h), "INV-9").violated == 1
+
+
 def test_a_controller_that_runs_again_has_to_count() -> None:
     h = settled(3)
     h.action("pause", "components/kube-controller-manager")

@@ -151,6 +151,8 @@ class EmbeddedCluster:
 
     def dirt(self) -> list[str]:
         """How the cluster differs from when it was new: empty, or reason enough to throw it away."""
+        if off := [f"not running: {name}" for name, component in self._components.items() if component.off]:
+            return off
         left = self.fingerprint()
         return [f"left over: {name}" for name in sorted(left - self._clean)] + [f"missing: {name}" for name in sorted(self._clean - left)]
 

@@ -19,6 +19,8 @@ class EmbeddedComponent:
         self._cluster = cluster
         self._supervisor = supervisor
         self.name = name
+        #: whether a scenario has ended or halted it, and not let it go on
+        self.off = False
 
     def stop(self) -> None:
         """SIGTERM; returns when the process is gone."""
@@ -48,4 +50,5 @@ class EmbeddedComponent:
         self._supervisor.resume(self.name)
 
     def _tell(self, verb: str) -> None:
+        self.off = verb not in ("start", "resume")
         self._cluster.journal(verb, f"components/{self.name}", {})

@@ -42,8 +42,18 @@ def booted(docker: Docker, name: str, sign: re.Pattern[str] = BOOTED, *, since: 
 def reboot(docker: Docker, name: str) -> None:
     """Shut a machine down and start it again; returns when its services have been started, the kubelet among them."""
     docker.run("restart", "--time", str(SHUTDOWN_LIMIT), name)
+    _served(docker, name)
+
+
+def start(docker: Docker, name: str) -> None:
+    """Start a machine that is off; returns when its services have been started, the kubelet among them."""
+    docker.run("start", name)
+    _served(docker, name)
+
+
+def _served(docker: Docker, name: str) -> None:
     container = docker.inspect(name)
     if container is None:
-        raise ClusterError(f"The container {name} is gone after its restart.")
+        raise ClusterError(f"The container {name} is gone, although it was started.")
     # What it wrote when it was started first is in the same log.
     booted(docker, name, SERVING, since=container["State"]["StartedAt"])

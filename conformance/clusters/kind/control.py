@@ -28,38 +28,46 @@ class StaticPod:
     def __init__(self, cluster: KindCluster, name: str) -> None:
         self._cluster = cluster
         self.name = name
+        #: whether a scenario has ended or halted it, and not let it go on
+        self.off = False
         # Linux keeps fifteen letters of a program's name.
         self._pids = f"pgrep -x {name[:15]}"
 
     def stop(self) -> None:
         """Take its manifest away; returns when the kubelet has ended it."""
-        self._cluster.journal("stop", self.name, {})
+        self._tell("stop")
         self._end(f"pids=$({self._pids} || true); {self._take_away()}")
 
     def kill(self) -> None:
         """End it without notice. Its manifest goes first, or the kubelet would start it again; `start` brings it back."""
-        self._cluster.journal("kill", self.name, {})
+        self._tell("kill")
         self._end(f"pids=$({self._pids} || true); {self._take_away()}; kill -KILL $pids 2>/dev/null || true")
 
     def start(self) -> None:
         """Put its manifest back; returns when it serves."""
-        self._cluster.journal("start", self.name, {})
+        # Its kubelet takes its time: nothing is expected of it before it serves.
+        self._tell("starting")
         self._sh(
             f"mv {_ASIDE}/{self.name}.yaml {_MANIFESTS}/ 2>/dev/null || true; "
             f"curl --silent --show-error --fail --insecure --output /dev/null --max-time 5 "
             f"--retry {LIMIT * 5} --retry-delay 0 --retry-max-time {LIMIT} --retry-all-errors {HEALTH[self.name]}",
             "did not serve again",
         )
+        self._tell("start")
 
     def pause(self) -> None:
         """Stop its process where it stands. Its liveness probe ends a long pause: after 80 seconds the kubelet kills it."""
-        self._cluster.journal("pause", self.name, {})
+        self._tell("pause")
         self._sh(f"kill -STOP $({self._pids})", "could not be paused")
 
     def resume(self) -> None:
         """Let its process go on."""
-        self._cluster.journal("resume", self.name, {})
+        self._tell("resume")
         self._sh(f"kill -CONT $({self._pids})", "could not be resumed")
+
+    def _tell(self, verb: str) -> None:
+        self.off = verb not in ("start", "resume")
+        self._cluster.journal(verb, f"components/{self.name}", {})
 
     def _take_away(self) -> str:
         return f"mkdir -p {_ASIDE}; mv {_MANIFESTS}/{self.name}.yaml {_ASIDE}/"

@@ -32,6 +32,7 @@ class KindNode(ApiNode):
         super().__init__(cluster, machine.name)
         self._host = cluster
         self.machine = machine
+        self._off = False
 
     def set_ready(self, ready: bool) -> None:
         """Give its pods' network back, or take it away: the kubelet goes on and reports Ready=False (NetworkPluginNotReady)."""
@@ -65,6 +66,23 @@ class KindNode(ApiNode):
         """Restart the container; returns when its services have been started again."""
         self._host.journal("restart", f"nodes/{self.name}", {})
         self.machine.reboot()
+
+    def power_off(self) -> None:
+        """Kill the container."""
+        self._host.journal("power-off", f"nodes/{self.name}", {})
+        self.machine.power_off()
+        self._off = True
+
+    def power_on(self) -> None:
+        """Start the container; returns when its services have been started."""
+        self._host.journal("power-on", f"nodes/{self.name}", {})
+        self.bring_up()
+
+    def bring_up(self) -> None:
+        """Start the container if it was killed: a machine that waits to join is up."""
+        if self._off:
+            self.machine.power_on()
+            self._off = False
 
     def run_short(self, of: Shortage) -> None:
         """Restart its kubelet with a threshold that no machine reaches."""
@@ -100,6 +118,7 @@ class KindNode(ApiNode):
         """Delete the Node object, then end the kubelet and all that it runs."""
         self._host.journal("leave", f"nodes/{self.name}", {})
         self._host.api.delete(path("nodes", name=self.name))
+        self.bring_up()
         self._host.yard.give_back([self.machine])
 
 
@@ -191,6 +210,7 @@ class KindNodes:
         if not self._joined:
             return
         cluster = self._cluster
+        each(KindNode.bring_up, list(self._joined.values()))
         cluster.yard.give_back([node.machine for node in self._joined.values() if cluster.yard.is_out(node.machine)])
         for name in self._joined:
             with contextlib.suppress(ApiError):

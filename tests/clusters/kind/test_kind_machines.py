@@ -132,6 +132,6 @@ def test_the_control_plane_takes_part_only_where_it_is_asked_for(yard: Yard, tmp
     yard.give_back(taken)
     calls = (tmp_path / "calls").read_text()
     of_it = next(call for call in calls.split("exec --privileged ") if "c-control-plane" in call)
-    assert "--register-node=false" in of_it
+    assert "--kubeconfig= " in of_it
     assert "tasks kill" not in of_it, "its static pods go on"
     assert [machine.name for machine in yard.take(4)[0]] == ["c-worker"]

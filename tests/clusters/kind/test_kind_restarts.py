@@ -39,6 +39,21 @@ def test_a_reboot_ends_when_the_services_of_this_start_are_up(docker: FakeDocker
     ]
 
 
+def test_a_machine_that_lost_its_power_comes_up_again(docker: FakeDocker) -> None:
+    docker.answers("logs", out="detected cgroup v1\n[  OK  ] Reached target multi-user.target - Multi-User System.\n")
+    machine = Machine(docker, "c-worker", 1)
+
+    machine.power_off()
+    machine.power_on()
+
+    assert docker.calls == [
+        "kill c-worker",
+        "start c-worker",
+        "inspect --type container c-worker",
+        f"logs --follow --since={STARTED} c-worker",
+    ]
+
+
 def test_a_machine_that_does_not_come_up_is_an_error_with_what_it_said(docker: FakeDocker) -> None:
     docker.answers("logs", out="detected cgroup v1\nFreezing execution.\n")
 
@@ -138,6 +153,8 @@ def test_nodes_without_a_machine_say_which_capability_is_missing(kind: type[Remo
     for act, capability in (
         (node.restart_kubelet, "NODE_RESTART"),
         (node.restart, "NODE_RESTART"),
+        (node.power_off, "NODE_RESTART"),
+        (node.power_on, "NODE_RESTART"),
         (lambda: node.run_short("memory"), "NODE_PRESSURE"),
         (node.recover, "NODE_PRESSURE"),
         (node.isolate, "NODE_ISOLATION"),
