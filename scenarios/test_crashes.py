@@ -84,3 +84,30 @@ def test_a_pod_that_the_kubelet_rejects_is_replaced_ever_later(
     assert fourth > 3.5
     agent.patch_template({"spec": MENDED[reason]})
     trace.until(agent.rolled_out(), agent.exactly_on(node), within=60)
+
+
+@scenario("L07", seconds=40)
+@claim("001-16", "D1-62", "D8-17")
+@needs(Capability.REAL_KUBELET, Capability.NODE_RESTART, Capability.COMPONENT_CONTROL, nodes=1)
+def test_a_restarted_kubelet_rejects_what_does_not_belong_on_its_node(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A kubelet that restarts while its node lacks the pod's label rejects the running pod; with the label back it is replaced."""
+    [node] = cluster.nodes.join(1)
+    node.label(disktype="ssd")
+    agent = daemonset("agent.yaml", node_selector={"disktype": "ssd"})
+    trace.until(agent.exactly_on(node), agent.status(number_available=1))
+    before = agent.uids()
+    # It would delete the pod as soon as the label is gone.
+    controllers = cluster.component("kube-controller-manager")
+    controllers.stop()
+
+    node.unlabel("disktype")
+    node.restart_kubelet()
+
+    # Its container has time to end, and may end well: then the pod is Succeeded.
+    trace.until(
+        cluster.event("NodeAffinity", agent), agent.pods_where("its pod has ended", lambda pods: [p.terminal for p in pods] == [True])
+    )
+    node.label(disktype="ssd")
+    controllers.start()
+    trace.until(agent.exactly_on(node), agent.replaced(before, node), agent.status(number_available=1))
+    trace.expect_creations(agent, 2)

@@ -225,31 +225,6 @@ def test_a_cordoned_node_still_gets_its_pod(cluster: ScenarioCluster, daemonset:
     trace.expect_creations(agent, 3)
 
 
-@scenario("T07")
-@claim("D6-01", "D6-02", "D6-04", "D6-05", "D6-09", "D6-14")
-@needs(Capability.CHANGE_NODE, nodes=2)
-def test_drain_refuses_daemon_pods_unless_told_to_ignore_them(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """kubectl drain refuses a node with daemon pods; with --ignore-daemonsets it goes on and leaves them where they are."""
-    nodes = cluster.nodes.join(2)
-    agent = daemonset("agent.yaml")
-    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
-    before = agent.uids()
-    cluster.create_pod(cluster.bare_pod("bystander", nodes[0], labels={"app": "other"}))
-    trace.until(cluster.pod_runs("bystander"))
-
-    refused = cluster.kubectl("drain", nodes[0].name, "--force", "--timeout=20s", check=False)
-    assert refused.code == 1
-    assert "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)" in refused.err.replace("\n", " ")
-    assert cluster.kubectl("get", "node", nodes[0].name, "-o", "jsonpath={.spec.unschedulable}").out == "true"
-    trace.stays(cluster.pod_runs("bystander"), seconds=1)
-    ignored = cluster.kubectl("drain", nodes[0].name, "--force", "--ignore-daemonsets", "--timeout=30s")
-    assert "ignoring DaemonSet-managed Pods" in ignored.err
-
-    trace.until(cluster.pod_absent("bystander"), agent.exactly_on(*nodes))
-    trace.stays(agent.keeps(before), seconds=3)
-    trace.expect_creations(agent, 2)
-
-
 @scenario("T09")
 @claim("000-09", "001-06", "003-05", "004-19", "D1-02", "D1-35", "D1-47", "D1-48", "D8-15")
 @finding(

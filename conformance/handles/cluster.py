@@ -211,6 +211,10 @@ class ScenarioCluster:
         """A pod of this name is there that is not the one with this UID."""
         return self._pod(f"pods/{name} is another one", name, lambda pod: pod is not None and pod.metadata.uid != uid)
 
+    def pod_ends(self, name: str) -> When:
+        """The pod is being deleted."""
+        return self._pod(f"pods/{name} is being deleted", name, lambda pod: pod is not None and pod.terminating)
+
     def pod_absent(self, name: str) -> When:
         """No pod of that name is there."""
         return self._pod(f"pods/{name} is gone", name, lambda pod: pod is None)
