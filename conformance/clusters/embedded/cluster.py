@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from conformance.clusters import leftovers
 from conformance.clusters.embedded import runs
 from conformance.clusters.embedded.components import NAMES
 from conformance.clusters.embedded.control import EmbeddedComponent
@@ -137,24 +138,13 @@ class EmbeddedCluster:
             else:
                 return
 
-    def fingerprint(self) -> frozenset[str]:
-        """What is in the cluster that a scenario could have left there; namespaces on their way out do not count."""
-        found = {
-            f"{resource} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
-            for resource in ("nodes", "pods", "daemonsets", "controllerrevisions", "stages", "priorityclasses")
-            for item in self.api.list(path(resource))["items"]
-        }
-        for item in self.api.list(path("namespaces"))["items"]:
-            if "deletionTimestamp" not in item["metadata"]:
-                found.add(f"namespaces /{item['metadata']['name']}")
-        return frozenset(found)
-
     def dirt(self) -> list[str]:
         """How the cluster differs from when it was new: empty, or reason enough to throw it away."""
-        if off := [f"not running: {name}" for name, component in self._components.items() if component.off]:
-            return off
-        left = self.fingerprint()
-        return [f"left over: {name}" for name in sorted(left - self._clean)] + [f"missing: {name}" for name in sorted(self._clean - left)]
+        return leftovers.not_running(self._components) or leftovers.differences(self.fingerprint(), self._clean)
+
+    def fingerprint(self) -> frozenset[str]:
+        """What is in the cluster that a scenario could have left there."""
+        return leftovers.fingerprint(self.api, "stages")
 
     def check(self) -> None:
         """Raise ComponentDied, with its last log lines, if a component has ended by itself."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from conformance.clusters import leftovers
 from conformance.clusters.kind import behaviour as behaviours
 from conformance.clusters.kind import diagnostics, owners
 from conformance.clusters.kind.control import NAMES, StaticPod
@@ -18,7 +19,6 @@ from conformance.clusters.protocol import Behaviour, Capability, Facts, Journal
 from conformance.components.engine.docker import Docker
 from conformance.errors import ComponentDied, ConformanceError, UsageError
 from conformance.kube.api import Api
-from conformance.kube.resources import path
 
 LACKING = {
     Capability.POD_PHASE: "a real kubelet decides the phase and the readiness of its pods; it cannot be told to report another one",
@@ -104,24 +104,13 @@ class KindCluster:
     def _lack(self, what: str) -> None:
         raise UsageError(f"{what}: {LACKING[Capability.POD_PHASE]}. Mark the scenario with @needs(Capability.POD_PHASE).")
 
-    def fingerprint(self) -> frozenset[str]:
-        """What is in the cluster that a scenario could have left there; namespaces on their way out do not count."""
-        found = {
-            f"{resource} {item['metadata'].get('namespace', '')}/{item['metadata']['name']}"
-            for resource in ("nodes", "pods", "daemonsets", "controllerrevisions", "priorityclasses")
-            for item in self.api.list(path(resource))["items"]
-        }
-        for item in self.api.list(path("namespaces"))["items"]:
-            if "deletionTimestamp" not in item["metadata"]:
-                found.add(f"namespaces /{item['metadata']['name']}")
-        return frozenset(found)
-
     def dirt(self) -> list[str]:
         """How the cluster differs from when it was new: empty, or reason enough to throw it away."""
-        if off := [f"not running: {name}" for name, component in self._components.items() if component.off]:
-            return off
-        left = self.fingerprint()
-        return [f"left over: {name}" for name in sorted(left - self._clean)] + [f"missing: {name}" for name in sorted(self._clean - left)]
+        return leftovers.not_running(self._components) or leftovers.differences(self.fingerprint(), self._clean)
+
+    def fingerprint(self) -> frozenset[str]:
+        """What is in the cluster that a scenario could have left there."""
+        return leftovers.fingerprint(self.api)
 
     def check(self) -> None:
         """Raise ComponentDied if the control plane's container has ended."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from conformance.clusters import waiting
-from conformance.clusters.kind.machines import ControlPlane, Machine, each, kubelet_arguments, may_set, reserved
+from conformance.clusters.kind import kubelets
+from conformance.clusters.kind.machines import ControlPlane, Machine, each
 from conformance.clusters.nodes import CONTROL_PLANE, ApiNode, settled
 from conformance.clusters.protocol import Node, Shortage
 from conformance.errors import ApiError, UsageError
@@ -157,9 +158,9 @@ class KindNodes:
         if control_plane:
             wanted[CONTROL_PLANE] = ""
             wanted_taints.append({"key": CONTROL_PLANE, "value": "", "effect": "NoSchedule"})
-        room = reserved(cluster.capacity, allocatable or {})
-        arguments = kubelet_arguments(wanted, wanted_taints, room)
-        unmarked = kubelet_arguments(own, own_taints, room)
+        room = kubelets.reserved(cluster.capacity, allocatable or {})
+        arguments = kubelets.arguments(wanted, wanted_taints, room)
+        unmarked = kubelets.arguments(own, own_taints, room)
         machines, missing = cluster.yard.take(count, name, control_plane=control_plane)
         names = [machine.name for machine in machines]
         detail = {"ready": ready, "labels": wanted, "taints": wanted_taints}
@@ -177,7 +178,9 @@ class KindNodes:
             node = KindNode(cluster, cluster.yard.build(new, arguments, network=ready))
             self._joined[node.name] = node
             nodes.append(node)
-        self._registered(nodes, {key: value for key, value in wanted.items() if not may_set(key)}, marked=control_plane, ready=ready)
+        self._registered(
+            nodes, {key: value for key, value in wanted.items() if not kubelets.may_set(key)}, marked=control_plane, ready=ready
+        )
         return list(nodes)
 
     def _registered(self, nodes: list[KindNode], administrators: Mapping[str, str], *, marked: bool, ready: bool) -> None:

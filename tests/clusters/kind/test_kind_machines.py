@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from fake_docker import FakeDocker
 
-from conformance.clusters.kind.machines import ControlPlane, Yard, kubelet_arguments, may_set, reserved, run_flags
+from conformance.clusters.kind.kubelets import arguments, may_set, reserved
+from conformance.clusters.kind.machines import ControlPlane, Yard, run_flags
 
 WORKER: dict[str, Any] = {
     "Config": {
@@ -73,12 +74,12 @@ def test_labels_that_a_kubelet_may_set(label: str, allowed: bool) -> None:
 def test_a_kubelet_registers_as_wanted() -> None:
     labels = {"disktype": "ssd", "node-role.kubernetes.io/control-plane": ""}
     taints = [{"key": "dedicated", "value": "gpu", "effect": "NoSchedule"}, {"key": "k", "effect": "NoExecute"}]
-    assert kubelet_arguments(labels, taints, {"max-pods": "5"}) == [
+    assert arguments(labels, taints, {"max-pods": "5"}) == [
         "--node-labels=disktype=ssd",
         "--register-with-taints=dedicated=gpu:NoSchedule,k=:NoExecute",
         "--max-pods=5",
     ]
-    assert kubelet_arguments({}, [], {}) == []
+    assert arguments({}, [], {}) == []
 
 
 def test_allocatable_is_what_is_not_reserved() -> None:
