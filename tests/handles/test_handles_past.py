@@ -72,6 +72,19 @@ def test_pauses_are_between_creations_of_this_daemonset(record: Record, past: Pa
     assert past.seconds_between_creations(AGENT) == [1.0, 2.0]
 
 
+def test_pauses_are_told_by_the_clock_of_the_api_server_where_it_is_known(record: Record, past: Past) -> None:
+    """Seen on a starved machine: the news of three creations arrived together, and the third pause looked half a second too short."""
+    for number, received in enumerate((50.0, 51.0, 53.0)):
+        record.pod("added", f"pod-{number}", at=9.0)
+        rv = record.entries[-1].rv
+        record.entries.append(Entry(len(record.entries) + 1, 9.0, "write", "pods", rv, detail={"received": received}))
+        record.entries.append(Entry(len(record.entries) + 1, 9.0, "write", "pods", rv, detail={"received": received + 7}))
+    assert past.seconds_between_creations(AGENT) == [1.0, 2.0]
+
+    record.pod("added", "of which the log says nothing yet", at=12.0)
+    assert past.seconds_between_creations(AGENT) == [0.0, 0.0, 3.0]
+
+
 def test_every_failure_counts_once(record: Record, past: Past) -> None:
     record.pod("added", "a", at=0.0, phase="Pending")
     record.pod("modified", "a", at=0.1, phase="Failed", reason="OutOfcpu")
