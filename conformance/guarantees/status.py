@@ -72,11 +72,17 @@ def truthful(step: Step, doubts: dict[str, Doubt]) -> Evaluation:
         return _doubted(step, step.quiet, _compare(step, step.quiet), doubts)
     if step.entry.type == "end":
         return [doubt.violation for doubt in doubts.values()] if doubts else None
-    written, watched = _written(step), step.ledger.subject
+    written, watched = _written(step), _watched(step)
     lie = _settle(step, watched, doubts) if watched is not None and watched.uid in doubts else None
     if lie is None:
         return written
     return [lie, written] if isinstance(written, Violation) else lie
+
+
+def _watched(step: Step) -> Watched | None:
+    """What is known of the DaemonSet that the entry is about."""
+    found = step.after or step.before
+    return step.ledger.daemonsets.get(found.metadata.uid) if found is not None else None
 
 
 def _doubted(step: Step, watched: Watched, said: Evaluation, doubts: dict[str, Doubt]) -> Evaluation:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.guarantees.history import KUBELET, SCENARIO, History, judged, node, settled, taint
+from tests.guarantees.history import CONTROLLER, KUBELET, SCENARIO, History, bare, daemonset, judged, node, owner, settled, taint
 
 
 def later(h: History) -> History:
@@ -240,6 +240,17 @@ def test_a_slow_controller_puts_it_right_by_itself(audited: bool) -> None:
     tally = judged(later(h), "INV-9")
     assert tally.verdict == "holds"
     assert tally.could_have_failed > 1
+
+
+def test_what_happens_to_another_daemonset_meanwhile_changes_nothing() -> None:
+    """Seen on a starved machine: the news about a pod of one stood before the status that put the other right."""
+    h = slow()
+    other = h.add(daemonset("other"))
+    stranger = bare("other-pod", "a", app="other")
+    stranger["metadata"]["ownerReferences"] = owner(other)
+    h.add(stranger, by=CONTROLLER)
+    h.status()
+    assert judged(later(h), "INV-9").verdict == "holds"
 
 
 def test_a_slow_controller_may_need_more_than_one_write() -> None:
