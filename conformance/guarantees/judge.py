@@ -162,6 +162,7 @@ class Judge:
                     known = entry.detail
                     times = float(known.get("received", 0.0)), float(known.get("done", 0.0))
                     self._authors.setdefault(entry.rv, (str(known.get("user", "")), *times))
+                    self.ledger.served(entry.at, *times)
             elif topic == "gap":
                 self._missed(entry)
         before, after = self.world.apply(entry)

@@ -22,6 +22,8 @@ from conformance.trace.world import World
 START = 15.0
 #: Seconds for which what a process has written may arrive after it has ended.
 FLIGHT = 10.0
+#: Seconds for one write, which takes milliseconds, after which nobody can say who was late: the controller, or those who served it.
+SLOW = 3.0
 _COMPONENTS = frozenset({"kube-controller-manager", "kube-apiserver", "etcd"})
 _NOTHING: tuple[str, ...] = ()
 
@@ -35,6 +37,8 @@ class Ledger:
         self.now = 0.0
         #: when the API server got the request behind this entry, and had answered it (seconds since 1970, its clock; 0.0: not known)
         self.received = self.done = 0.0
+        #: when the API server last was so slow
+        self.slow_at = float("-inf")
         self.silence = Silence()
         #: the DaemonSet whose pod the last entry created, deleted or removed
         self.subject: Watched | None = None
@@ -86,6 +90,11 @@ class Ledger:
         """The DaemonSets that have become quiet by `at`, before anything that happens then."""
         self.now = max(self.now, at)
         return self.silence.over(self.now, self._wall)
+
+    def served(self, at: float, received: float, done: float) -> None:
+        """Take note of how long the API server had a write, by its own clock."""
+        if received and done - received > SLOW:
+            self.slow_at = max(self.now, at)
 
     # -- taking note ----------------------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from conformance.guarantees.authors import by_controller
-from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
+from conformance.guarantees.ledger import SLOW
+from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
 from conformance.guarantees.quiet import patience
 from conformance.guarantees.watched import LAG, Watched
 from conformance.kube.records import DaemonSet
@@ -61,6 +62,7 @@ def truthful(step: Step, doubts: dict[str, Doubt]) -> Evaluation:
     observedGeneration neither falls nor runs ahead of the generation. When the DaemonSet is quiet (nothing changed for 2 s): all seven
     equal the oracle. A slow controller may still put them right by itself within 10 s (LATE), but not when something else has happened
     that made it look (a write that the API server had before it answered what else happened is no reaction to that), nor after the end.
+    Where the API server took seconds for a single write meanwhile (SLOW), nobody knows who was late: undecided.
 
     Not held against it: a generation that the controller has not observed, a controller that does not run, and counters that went stale by
     a change that wakes no sync (node deletion; a NoSchedule taint under a running pod, or under a pending one, from 1.33 on).
@@ -71,12 +73,15 @@ def truthful(step: Step, doubts: dict[str, Doubt]) -> Evaluation:
     if step.quiet is not None:
         return _doubted(step, step.quiet, _compare(step, step.quiet), doubts)
     if step.entry.type == "end":
-        return [doubt.violation for doubt in doubts.values()] if doubts else None
+        said = [_held_against(step, doubt) for doubt in doubts.values()]
+        return [one for one in said if isinstance(one, Violation)] or next(iter(said), None)
     written, watched = _written(step), _watched(step)
     lie = _settle(step, watched, doubts) if watched is not None and watched.uid in doubts else None
     if lie is None:
         return written
-    return [lie, written] if isinstance(written, Violation) else lie
+    if isinstance(written, Violation):
+        return [lie, written] if isinstance(lie, Violation) else written
+    return lie
 
 
 def _watched(step: Step) -> Watched | None:
@@ -89,14 +94,14 @@ def _doubted(step: Step, watched: Watched, said: Evaluation, doubts: dict[str, D
     """Keep a lie for later; one that was kept already, and is looked at again, is none that was put right."""
     doubt = doubts.pop(watched.uid, None)
     if doubt is not None:
-        return doubt.violation
+        return _held_against(step, doubt)
     if isinstance(said, Violation):
         doubts[watched.uid] = Doubt(said, step.ledger.now, watched.others_at, watched.version)
         return None
     return said
 
 
-def _settle(step: Step, watched: Watched, doubts: dict[str, Doubt]) -> Violation | None:
+def _settle(step: Step, watched: Watched, doubts: dict[str, Doubt]) -> Violation | Undecided | None:
     """The DaemonSet has changed since its status was found wrong: was it put right, and by the controller alone?"""
     doubt = doubts[watched.uid]
     # Without an audit log the first change since then is taken to be the controller's.
@@ -105,7 +110,14 @@ def _settle(step: Step, watched: Watched, doubts: dict[str, Doubt]) -> Violation
     if in_time and isinstance(_compare(step, watched), Violation):
         return None  # it may need more than one write
     del doubts[watched.uid]
-    return None if in_time else doubt.violation
+    return None if in_time else _held_against(step, doubt)
+
+
+def _held_against(step: Step, doubt: Doubt) -> Violation | Undecided:
+    """The lie, unless the API server was so slow then that the controller may not have heard, or not have been heard, in time."""
+    if step.ledger.slow_at < doubt.at - LATE:
+        return doubt.violation
+    return Undecided(f"the API server took more than {SLOW:g} s for a write, and who was late is not known: {doubt.violation.message}")
 
 
 def _in_flight(step: Step, watched: Watched, doubt: Doubt) -> bool:
