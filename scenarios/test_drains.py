@@ -87,7 +87,7 @@ def test_drain_with_force_takes_pods_whose_daemonset_is_missing(cluster: Scenari
 @claim("D6-04", "D6-10")
 @needs(Capability.CHANGE_NODE, Capability.COMPONENT_CONTROL, Capability.POD_PHASE, nodes=2)
 def test_drain_takes_daemon_pods_that_have_failed(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """A failed daemon pod keeps kubectl drain from nothing: it is deleted like any other, and --ignore-daemonsets does not spare it."""
+    """A failed daemon pod keeps kubectl drain from nothing: it is deleted like any other, though nobody said --ignore-daemonsets."""
     drained, other = cluster.nodes.join(2)
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(drained, other), agent.status(number_available=2))
