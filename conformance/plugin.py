@@ -50,7 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--on-node", action="append", default=[], metavar="NAME", help="--cluster existing: use this node and no others; may be repeated"
     )
     group.addoption("--image-prefix", default="", metavar="REGISTRY", help="--cluster existing: take images from this registry (and path)")
-    group.addoption("--time-scale", default="1", metavar="F", help="multiply every limit of a wait by F, for slow machines (default: 1)")
+    group.addoption(
+        "--time-scale",
+        default="1",
+        metavar="F",
+        help="multiply every limit of a wait by F, the cluster's start included, for slow machines (default: 1)",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

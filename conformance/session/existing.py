@@ -110,7 +110,7 @@ def join(worker: Worker) -> Existing:
 def terms_of(settings: Settings) -> Terms:
     """What the user allows."""
     given = settings.existing
-    return Terms(given.disruption, given.nodes, given.images)
+    return Terms(given.disruption, given.nodes, given.images, settings.time_scale)
 
 
 @contextlib.contextmanager

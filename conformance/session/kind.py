@@ -40,6 +40,7 @@ def provider(worker: Worker) -> KindProvider:
         cluster_name=f"{options.name}-{number}" if options.name and number else options.name,
         overrides=settings.overrides,
         keep=settings.report.absolute() / "logs",
+        time_scale=settings.time_scale,
     )
 
 

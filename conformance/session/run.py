@@ -83,7 +83,10 @@ class ScenarioRun:
         self._stack.callback(self._remove_workloads)
         # Pods are refused until the namespace has it.
         account = path("serviceaccounts", self.namespace)
-        waiting.until(api, account, lambda found: "default" in found, within=30, what="The ServiceAccount default", check=self.host.check)
+        within = 30 * self.host.facts.time_scale
+        waiting.until(
+            api, account, lambda found: "default" in found, within=within, what="The ServiceAccount default", check=self.host.check
+        )
         return ScenarioCluster(self.host, nodes, self.namespace, self.recorder, self._kubectl, self._manifests)
 
     def finish(self) -> list[Tally]:

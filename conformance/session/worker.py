@@ -146,7 +146,11 @@ class Worker:
         if self.existing is not None:
             return self.existing.provider.open()
         return EmbeddedProvider(
-            self.settings.minor.minor, runs_folder(), binaries=self.binaries, keep=self.settings.report.absolute() / "logs"
+            self.settings.minor.minor,
+            runs_folder(),
+            binaries=self.binaries,
+            keep=self.settings.report.absolute() / "logs",
+            time_scale=self.settings.time_scale,
         ).open()
 
     def _save_run(self, now: float) -> None:

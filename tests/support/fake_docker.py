@@ -45,14 +45,14 @@ esac
 class FakeDocker(Docker):
     """The client, with what it will find."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, time_scale: float = 1.0) -> None:
         program = folder / "docker"
         program.write_text(SCRIPT)
         program.chmod(0o755)
         self.folder = folder
         for kind in ("container", "network", "image"):
             (folder / "objects" / kind).mkdir(parents=True)
-        super().__init__(program)
+        super().__init__(program, time_scale=time_scale)
 
     def answers(self, command: str, *, out: str = "", err: str = "", code: int = 0) -> None:
         """What a command writes and ends with from now on."""

@@ -97,7 +97,8 @@ def _await_notice(cluster: EmbeddedCluster, node: str) -> None:
     def taken(nodes: waiting.Objects) -> bool:
         return node not in nodes or NOTICE not in nodes[node]["metadata"].get("annotations", {})
 
-    end = time.monotonic() + _LIMIT
+    limit = _LIMIT * cluster.facts.time_scale
+    end = time.monotonic() + limit
     try:
         while True:
             # kwok keeps stages and nodes by separate watches, and may go on with the stages it had until the next change of any: so both
@@ -112,7 +113,7 @@ def _await_notice(cluster: EmbeddedCluster, node: str) -> None:
             except ClusterError as error:
                 if time.monotonic() > end:
                     message = (
-                        f"{node} took no notice of its behaviour within {_LIMIT:.0f} s; let the simulated kubelets run (component kwok)."
+                        f"{node} took no notice of its behaviour within {limit:.0f} s; let the simulated kubelets run (component kwok)."
                     )
                     raise ClusterError(message) from error
             else:

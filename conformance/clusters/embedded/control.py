@@ -37,7 +37,7 @@ class EmbeddedComponent:
         self._tell("start")
         self._supervisor.start(self.name)
         if self.name in (API_SERVER, ETCD) and self._supervisor.running >= {API_SERVER, ETCD}:
-            readiness.wait(self._supervisor, self._cluster.probe)
+            readiness.wait(self._supervisor, self._cluster.probe, within=readiness.LIMIT * self._cluster.facts.time_scale)
 
     def pause(self) -> None:
         """SIGSTOP; returns when the process stands still."""

@@ -111,7 +111,7 @@ class EmbeddedNodes:
                 self._cluster.api,
                 path("nodes"),
                 lambda objects: wanted <= objects.keys() and all(settled(objects[n]) for n in wanted),
-                within=READY_LIMIT,
+                within=READY_LIMIT * self._cluster.facts.time_scale,
                 what=f"Readiness of {', '.join(names[:3])}{' …' if count > 3 else ''}",
                 check=self._cluster.check,
             )

@@ -24,7 +24,7 @@ class EmbeddedProvider:
     `binaries` names the programs to run; those that are missing there are built (or taken from the cache). `run_dir` is where run
     directories are made; it has to be short, for there are Unix sockets in it. `keep` is the folder for logs that are to be kept: those of
     a cluster that did not start, those that close() is asked to keep, and with `keep_orphaned` those of a cluster whose owner was killed.
-    `arguments` are more command line arguments, by component. `port` is 0 for any free one.
+    `arguments` are more command line arguments, by component. `port` is 0 for any free one. `time_scale` multiplies every limit.
     """
 
     name = "embedded"
@@ -40,6 +40,7 @@ class EmbeddedProvider:
         keep_orphaned: bool = False,
         arguments: Mapping[str, tuple[str, ...]] | None = None,
         port: int = 0,
+        time_scale: float = 1.0,
     ) -> None:
         self.minor = minor
         self._run_dir = run_dir
@@ -49,6 +50,8 @@ class EmbeddedProvider:
         self._keep_orphaned = keep_orphaned
         self._arguments = dict(arguments or {})
         self._port = port
+        self._time_scale = time_scale
+        self._limit = readiness.LIMIT * time_scale
 
     def binaries(self) -> dict[str, Path]:
         """The programs, built if need be."""
@@ -86,10 +89,10 @@ class EmbeddedProvider:
         kubelets = Api.connect(made.kubeconfig("kubelets"))
         probe = readiness.Probe(made.kubeconfig("admin"))
         # The simulated kubelets' user needs no roles, which are the last thing to be set up; so they come first.
-        readiness.wait(supervisor, probe, answering=True)
+        readiness.wait(supervisor, probe, answering=True, within=self._limit)
         self._teach(supervisor, api)
         supervisor.start(components.KUBELETS)
-        readiness.wait(supervisor, probe)
+        readiness.wait(supervisor, probe, within=self._limit)
         for name in (components.CONTROLLER_MANAGER, components.SCHEDULER):
             supervisor.start(name)
         # The first thing that shows that controllers work; pods need it too.
@@ -97,7 +100,7 @@ class EmbeddedProvider:
             api,
             path("serviceaccounts", "default"),
             lambda objects: "default" in objects,
-            within=readiness.LIMIT,
+            within=self._limit,
             what="The ServiceAccount default, which the controller manager makes,",
             check=supervisor.check,
         )
@@ -111,6 +114,7 @@ class EmbeddedProvider:
             lacking=LACKING,
             audit_log=supervisor.run / "audit.log",
             run=supervisor.run,
+            time_scale=self._time_scale,
         )
         return EmbeddedCluster(supervisor, api, kubelets, probe, facts, keep=self._keep)
 
@@ -125,7 +129,7 @@ class EmbeddedProvider:
                 for crd in objects.values()
                 for c in crd.get("status", {}).get("conditions") or ()
             ),
-            within=readiness.LIMIT,
+            within=self._limit,
             what="The resource definition of Stage",
             check=supervisor.check,
         )

@@ -166,7 +166,7 @@ class BorrowedNodes:
                     self._cluster.api,
                     path("nodes"),
                     lambda objects: all(name not in objects or not unfitness(objects[name]) for name in names),
-                    within=AGAIN_LIMIT,
+                    within=AGAIN_LIMIT * self._cluster.facts.time_scale,
                     what=f"Fitness of {', '.join(sorted(names))}",
                 )
         self._borrowed.clear()

@@ -36,11 +36,12 @@ class Reached:
 
 @dataclass(frozen=True)
 class Terms:
-    """What the user allows: nodes may be changed; nodes to keep to; where images come from."""
+    """What the user allows: nodes may be changed; nodes to keep to; where images come from; how much longer every wait may take."""
 
     disruption: bool = False
     only: Sequence[str] = ()
     images: str = ""
+    time_scale: float = 1.0
 
 
 def reach(target: Target, kubeconfig: Path) -> Reached:
@@ -153,6 +154,7 @@ class ExistingProvider:
             images=self.terms.images,
             plugin=target.plugin,
             farewell=f"conformance clean --cluster existing --context {target.context}",
+            time_scale=self.terms.time_scale,
         )
         return ExistingCluster(api, facts, nodes, self.alive)
 

@@ -20,12 +20,13 @@ SHUTDOWN_LIMIT = 30
 
 def booted(docker: Docker, name: str, sign: re.Pattern[str] = BOOTED, *, since: str = "") -> None:
     """Return when the container has written a line with `sign` (after `since`, a time in Docker's notation); else ClusterError."""
+    limit = BOOT_LIMIT * docker.time_scale
     after = [f"--since={since}"] if since else []
     with subprocess.Popen(
         [str(docker.program), "logs", "--follow", *after, name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as logs:
         assert logs.stdout is not None
-        late = threading.Timer(BOOT_LIMIT, logs.kill)
+        late = threading.Timer(limit, logs.kill)
         late.start()
         try:
             seen = []
@@ -36,12 +37,12 @@ def booted(docker: Docker, name: str, sign: re.Pattern[str] = BOOTED, *, since: 
         finally:
             late.cancel()
             logs.kill()
-    raise ClusterError(f"The container {name} did not boot within {BOOT_LIMIT:.0f} s; it said:\n" + "\n".join(seen[-20:]))
+    raise ClusterError(f"The container {name} did not boot within {limit:.0f} s; it said:\n" + "\n".join(seen[-20:]))
 
 
 def reboot(docker: Docker, name: str) -> None:
     """Shut a machine down and start it again; returns when its services have been started, the kubelet among them."""
-    docker.run("restart", "--time", str(SHUTDOWN_LIMIT), name)
+    docker.run("restart", "--time", str(round(SHUTDOWN_LIMIT * docker.time_scale)), name)
     _served(docker, name)
 
 

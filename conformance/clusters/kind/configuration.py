@@ -15,6 +15,15 @@ MOUNTED = "/var/lib/conformance"
 CNI_FILE = "/etc/cni/net.d/10-conformance.conflist"
 #: Written into every node as a mount, so that containers tell whose they are, also when their owner was killed.
 OWNER_MOUNT = "/kind/conformance-run"
+#: kubeadm's limits and their defaults in seconds (kubeadm.k8s.io/v1beta4, Timeouts).
+KUBEADM_LIMITS = {
+    "controlPlaneComponentHealthCheck": 240,
+    "kubeletHealthCheck": 240,
+    "kubernetesAPICall": 60,
+    "etcdAPICall": 120,
+    "tlsBootstrap": 300,
+    "discovery": 300,
+}
 
 
 @dataclass(frozen=True)
@@ -26,8 +35,8 @@ class Images:
     own: bool
 
 
-def cluster(name: str, *, workers: int, run: Path, cgroups_v1: bool, images: Images) -> dict[str, Any]:
-    """kind's configuration."""
+def cluster(name: str, *, workers: int, run: Path, cgroups_v1: bool, images: Images, time_scale: float = 1.0) -> dict[str, Any]:
+    """kind's configuration. `time_scale` multiplies kubeadm's limits."""
     owner = {"hostPath": str(run), "containerPath": OWNER_MOUNT, "readOnly": True}
     audit = {"hostPath": str(run / "audit"), "containerPath": MOUNTED}
     config: dict[str, Any] = {
@@ -40,7 +49,7 @@ def cluster(name: str, *, workers: int, run: Path, cgroups_v1: bool, images: Ima
             {"role": "control-plane", "image": images.control_plane, "extraMounts": [owner, audit]},
             *({"role": "worker", "image": images.worker, "extraMounts": [owner]} for _ in range(workers)),
         ],
-        "kubeadmConfigPatches": [json.dumps(patch) for patch in _kubeadm(cgroups_v1=cgroups_v1)],
+        "kubeadmConfigPatches": [json.dumps(patch) for patch in [*_kubeadm(cgroups_v1=cgroups_v1), *_limits(time_scale)]],
     }
     if not images.own:
         runtime = '[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]\n  SystemdCgroup = false\n' if cgroups_v1 else ""
@@ -73,6 +82,20 @@ def _kubeadm(*, cgroups_v1: bool) -> list[dict[str, Any]]:
         # The list replaces kind's own, so that preflight has to be named again.
         {"kind": "InitConfiguration", "skipPhases": ["preflight", "addon/coredns", "addon/kube-proxy"]},
         kubelet,
+    ]
+
+
+def _limits(time_scale: float) -> list[dict[str, Any]]:
+    """kubeadm's own limits, longer. Which form a version reads depends on kind; a patch for the other one fits nothing."""
+    if time_scale <= 1:
+        return []
+    old, new = "kubeadm.k8s.io/v1beta3", "kubeadm.k8s.io/v1beta4"
+    limits = {name: f"{seconds * time_scale:.0f}s" for name, seconds in KUBEADM_LIMITS.items()}
+    start, find = limits["controlPlaneComponentHealthCheck"], limits["discovery"]
+    return [
+        {"apiVersion": old, "kind": "ClusterConfiguration", "apiServer": {"timeoutForControlPlane": start}},
+        {"apiVersion": old, "kind": "JoinConfiguration", "discovery": {"timeout": find}},
+        *({"apiVersion": new, "kind": kind, "timeouts": limits} for kind in ("InitConfiguration", "JoinConfiguration")),
     ]
 
 

@@ -31,6 +31,7 @@ class StaticPod:
         #: whether a scenario has ended or halted it, and not let it go on
         self.off = False
         # Linux keeps fifteen letters of a program's name.
+        self._limit = round(LIMIT * cluster.facts.time_scale)
         self._pids = f"pgrep -x {name[:15]}"
 
     def stop(self) -> None:
@@ -50,7 +51,7 @@ class StaticPod:
         self._sh(
             f"mv {_ASIDE}/{self.name}.yaml {_MANIFESTS}/ 2>/dev/null || true; "
             f"curl --silent --show-error --fail --insecure --output /dev/null --max-time 5 "
-            f"--retry {LIMIT * 5} --retry-delay 0 --retry-max-time {LIMIT} --retry-all-errors {HEALTH[self.name]}",
+            f"--retry {self._limit * 5} --retry-delay 0 --retry-max-time {self._limit} --retry-all-errors {HEALTH[self.name]}",
             "did not serve again",
         )
         self._tell("start")
@@ -74,7 +75,9 @@ class StaticPod:
 
     def _end(self, script: str) -> None:
         # tail is the one program in every node image that ends when a process that is not its child does.
-        self._sh(f"{script}; for pid in $pids; do timeout {LIMIT} tail --pid=$pid --sleep-interval=0.02 -f /dev/null; done", "did not end")
+        self._sh(
+            f"{script}; for pid in $pids; do timeout {self._limit} tail --pid=$pid --sleep-interval=0.02 -f /dev/null; done", "did not end"
+        )
 
     def _sh(self, script: str, problem: str) -> None:
         from conformance.components.engine.docker import DockerError  # noqa: PLC0415

@@ -118,7 +118,7 @@ class Machine:
 
     def run_static_pod(self, namespace: str, name: str) -> None:
         """Let its kubelet run a pod from a file; returns when it runs."""
-        script, stdin = staticpods.run(namespace, name)
+        script, stdin = staticpods.run(namespace, name, within=round(staticpods.LIMIT * self.docker.time_scale))
         self.sh(script, stdin=stdin)
 
     def remove_static_pod(self, name: str) -> None:

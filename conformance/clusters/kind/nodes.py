@@ -186,7 +186,8 @@ class KindNodes:
     def _registered(self, nodes: list[KindNode], administrators: Mapping[str, str], *, marked: bool, ready: bool) -> None:
         names = {node.name for node in nodes}
         what = f"{', '.join(sorted(names))} of {'ready' if ready else 'registered'} nodes"
-        wait = functools.partial(waiting.until, self._cluster.api, path("nodes"), within=READY_LIMIT, what=what, check=self._cluster.check)
+        within = READY_LIMIT * self._cluster.facts.time_scale
+        wait = functools.partial(waiting.until, self._cluster.api, path("nodes"), within=within, what=what, check=self._cluster.check)
         if administrators or not ready:
             wait(lambda objects: names <= objects.keys())
         for node in nodes:
@@ -218,12 +219,12 @@ class KindNodes:
         for name in self._joined:
             with contextlib.suppress(ApiError):
                 cluster.api.delete(path("nodes", name=name))
-        clear_pods(cluster.api)
+        clear_pods(cluster.api, within=GONE_LIMIT * cluster.facts.time_scale)
 
 
-def clear_pods(api: Api) -> None:
+def clear_pods(api: Api, *, within: float = GONE_LIMIT) -> None:
     """Remove all pods, whatever holds them; those that mirror the control plane's go with its Node and are only a picture of it."""
-    end = time.monotonic() + GONE_LIMIT
+    end = time.monotonic() + within
     while time.monotonic() < end:  # a controller may make one more while the first ones go
         pods = api.list(path("pods"))["items"]
         if not pods:

@@ -14,7 +14,7 @@ from conformance.clusters.kind import configuration, owners
 from conformance.clusters.kind.cluster import CAPABILITIES, LACKING, KindCluster
 from conformance.clusters.kind.driver import Driver
 from conformance.clusters.kind.machines import ControlPlane, Machine, Yard, each, node_names
-from conformance.clusters.kind.nodes import clear_pods
+from conformance.clusters.kind.nodes import GONE_LIMIT, clear_pods
 from conformance.clusters.nodes import settled
 from conformance.clusters.protocol import Capability, Facts
 from conformance.components import build, images
@@ -41,7 +41,8 @@ class KindProvider:
 
     `image` is a node image to take instead of building one (`published`: the one that kind publishes for this minor); `kind` a kind program
     instead of the pinned one. `workers` are made in the beginning, more of them when a scenario needs them; `side_by_side` clusters like
-    this one run at once. kind writes into `kubeconfig`, if one is given. `keep` is the folder for logs that are to be kept.
+    this one run at once. kind writes into `kubeconfig`, if one is given. `keep` is the folder for logs that are to be kept. `time_scale`
+    multiplies every limit, kubeadm's among them.
     """
 
     name = "kind"
@@ -60,6 +61,7 @@ class KindProvider:
         cluster_name: str = "",
         overrides: Mapping[str, Path] | None = None,
         keep: Path | None = None,
+        time_scale: float = 1.0,
     ) -> None:
         self.minor = minor if isinstance(minor, Minor) else resolve(minor)
         self._run_dir = run_dir
@@ -72,13 +74,14 @@ class KindProvider:
         self._cluster_name = cluster_name
         self._overrides = dict(overrides or {})
         self._keep = keep
+        self._time_scale = time_scale
 
     def prepare(self) -> configuration.Images:
         """Check Docker, remove what dead runs left, and have kind and node images; returns their names.
 
         UsageError names what is in the way of Docker and the fix.
         """
-        docker = Docker()
+        docker = Docker(time_scale=self._time_scale)
         engine = usable.check(docker, nodes=self._side_by_side * (self._workers + 1))
         owners.sweep(self._run_dir, docker)
         self._kind = self._kind or build.ensure(["kind"])["kind"]
@@ -91,7 +94,7 @@ class KindProvider:
     def open(self) -> KindCluster:
         """Create a cluster; returns when all its nodes have been Ready, and wait to join."""
         made = self.prepare()
-        docker = Docker()
+        docker = Docker(time_scale=self._time_scale)
         engine = usable.reach(docker)
         if self._cluster_name and node_names(docker, self._cluster_name):
             raise UsageError(
@@ -105,7 +108,14 @@ class KindProvider:
         driver = Driver(name, owner.run, kind=self._kind, kubectl=self._kubectl, kubeconfig=self._kubeconfig)
         try:
             configuration.prepare(owner.run)
-            config = configuration.cluster(name, workers=self._workers, run=owner.run, cgroups_v1=engine.cgroups_v1, images=made)
+            config = configuration.cluster(
+                name,
+                workers=self._workers,
+                run=owner.run,
+                cgroups_v1=engine.cgroups_v1,
+                images=made,
+                time_scale=self._time_scale,
+            )
             file = owner.run / "kind.json"
             file.write_text(json.dumps(config))
             driver.create(file)
@@ -129,14 +139,14 @@ class KindProvider:
             api,
             path("nodes"),
             lambda objects: everybody <= objects.keys() and all(settled(objects[one]) for one in everybody),
-            within=READY_LIMIT,
+            within=READY_LIMIT * self._time_scale,
             what=f"Readiness of {', '.join(sorted(everybody))}",
         )
         waiting.until(
             api,
             path("serviceaccounts", "default"),
             lambda objects: "default" in objects,
-            within=READY_LIMIT,
+            within=READY_LIMIT * self._time_scale,
             what="The ServiceAccount default, which the controller manager makes,",
         )
         capacity = nodes[roles["worker"][0]]["status"]["capacity"]
@@ -157,15 +167,15 @@ class KindProvider:
             lacking=lacking,
             audit_log=audit_log if Capability.AUDIT_LOG in capabilities else None,
             run=owner.run,
+            time_scale=self._time_scale,
         )
         return KindCluster(docker, driver, owner, yard, api, facts, capacity, keep=self._keep)
 
-    @staticmethod
-    def _park(api: Api, yard: Yard) -> None:
+    def _park(self, api: Api, yard: Yard) -> None:
         """Let every node leave, the control plane's too: each scenario finds the cluster empty, and has its nodes join."""
         machines = [yard.control_plane, *yard.machines]
         each(lambda machine: machine.park(), machines)
         for machine in machines:
             with contextlib.suppress(ApiError):
                 api.delete(path("nodes", name=machine.name))
-        clear_pods(api)
+        clear_pods(api, within=GONE_LIMIT * self._time_scale)

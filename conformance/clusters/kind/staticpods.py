@@ -33,12 +33,12 @@ def manifest(namespace: str, name: str) -> dict[str, Any]:
     }
 
 
-def run(namespace: str, name: str) -> tuple[str, str]:
+def run(namespace: str, name: str, *, within: int = LIMIT) -> tuple[str, str]:
     """The script that puts the manifest into the kubelet's folder and ends when the pod runs, and what it reads."""
     pipe = f"{_SIGNS}/{name}"
     # Under another name first: the kubelet reads what appears, also half of it; it ignores names that begin with a dot.
     lay = f"cat > {FOLDER}/.{name}; mv {FOLDER}/.{name} {FOLDER}/{name}.json"
-    script = f"mkdir -p {_SIGNS} {FOLDER}; rm -f {pipe}; mkfifo {pipe}; {lay}; timeout {LIMIT} cat {pipe}; rm {pipe}"
+    script = f"mkdir -p {_SIGNS} {FOLDER}; rm -f {pipe}; mkfifo {pipe}; {lay}; timeout {within} cat {pipe}; rm {pipe}"
     return script, json.dumps(manifest(namespace, name))
 
 

@@ -27,9 +27,9 @@ class DockerError(ConformanceError):
 
 
 class Docker:
-    """The docker client on PATH, or the one that is given."""
+    """The docker client on PATH, or the one that is given. `time_scale` multiplies the limits of its calls."""
 
-    def __init__(self, program: Path | None = None) -> None:
+    def __init__(self, program: Path | None = None, *, time_scale: float = 1.0) -> None:
         found = program or shutil.which("docker")
         if not found:
             raise ToolMissing(
@@ -37,20 +37,22 @@ class Docker:
                 "installs and starts it; elsewhere install Docker Engine as https://docs.docker.com/engine/install/ says."
             )
         self.program = Path(found)
+        self.time_scale = time_scale
 
     def run(self, *args: str, check: bool = True, stdin: str = "", timeout: float = PATIENCE) -> Result:
-        """Run `docker ARGS`; DockerError on a failure, unless `check` is off. `timeout` is seconds."""
+        """Run `docker ARGS`; DockerError on a failure, unless `check` is off. `timeout` is seconds on an ordinary machine."""
+        limit = timeout * self.time_scale
         try:
             done = subprocess.run(
                 [str(self.program), *args],
                 input=stdin.encode(),
                 capture_output=True,
-                timeout=timeout,
+                timeout=limit,
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
             raise ConformanceError(
-                f"`docker {shlex.join(args)}` did not end within {timeout:g} s; "
+                f"`docker {shlex.join(args)}` did not end within {limit:g} s; "
                 "look at the daemon's log, and whether the machine is out of memory"
             ) from error
         result = Result(args, done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))

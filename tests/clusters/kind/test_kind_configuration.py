@@ -61,6 +61,17 @@ def test_preflight_is_skipped_though_the_list_replaces_kinds_own() -> None:
     assert "preflight" in patches(config())["InitConfiguration"]["skipPhases"]
 
 
+def test_a_slow_machine_gives_kubeadm_more_time_in_either_form_that_it_reads() -> None:
+    usual, slow = config()["kubeadmConfigPatches"], config(time_scale=10)["kubeadmConfigPatches"]
+    assert not any("timeout" in patch.lower() for patch in usual)
+    more = {(patch.pop("apiVersion"), patch.pop("kind")): patch for patch in map(json.loads, slow[len(usual) :])}
+    assert slow[: len(usual)] == usual
+    assert more["kubeadm.k8s.io/v1beta3", "ClusterConfiguration"] == {"apiServer": {"timeoutForControlPlane": "2400s"}}
+    assert more["kubeadm.k8s.io/v1beta3", "JoinConfiguration"] == {"discovery": {"timeout": "3000s"}}
+    for kind in ("InitConfiguration", "JoinConfiguration"):
+        assert more["kubeadm.k8s.io/v1beta4", kind]["timeouts"]["kubernetesAPICall"] == "600s"
+
+
 def test_every_node_has_a_subnet_of_its_own() -> None:
     networks = [json.loads(configuration.cni(index)) for index in range(3)]
     subnets = {network["plugins"][0]["ipam"]["ranges"][0][0]["subnet"] for network in networks}

@@ -30,7 +30,7 @@ class Standin:
         self.docker.answers("logs", out="[  OK  ] Reached target multi-user.target - Multi-User System.\n")
         self.yard = Yard(self.docker, "c", ControlPlane(self.docker, "c-control-plane", 0), ["c-worker"])
         self.api = SimpleNamespace(delete=lambda *_, **__: None, list=lambda _: {"items": []})
-        self.facts = SimpleNamespace(max_nodes=4)
+        self.facts = SimpleNamespace(max_nodes=4, time_scale=1.0)
         self.capacity = {"cpu": "2", "memory": "4Gi", "pods": "110"}
         self.heard: list[tuple[str, str]] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def test_room_is_needed_for_all_clusters_that_run_side_by_side(tmp_path: Path, m
 
     folder = tmp_path / "docker"
     folder.mkdir()
-    monkeypatch.setattr(provider, "Docker", lambda: FakeDocker(folder))
+    monkeypatch.setattr(provider, "Docker", functools.partial(FakeDocker, folder))
     monkeypatch.setattr(published, "ensure", lambda image, **_: image)
     monkeypatch.setattr(usable, "check", check)
     one = provider.KindProvider(

@@ -15,7 +15,8 @@ from conformance.clusters.kind import boot, staticpods
 from conformance.clusters.kind.machines import Machine
 from conformance.clusters.nodes import ApiNode, RemoteMachine
 from conformance.clusters.protocol import Shortage
-from conformance.errors import ClusterError, UsageError
+from conformance.components.engine.docker import Docker
+from conformance.errors import ClusterError, ConformanceError, UsageError
 
 STARTED = "2026-01-02T03:04:05.678Z"
 
@@ -37,6 +38,25 @@ def test_a_reboot_ends_when_the_services_of_this_start_are_up(docker: FakeDocker
         "inspect --type container c-worker",
         f"logs --follow --since={STARTED} c-worker",
     ]
+
+
+def test_a_slow_machine_has_more_time(docker: FakeDocker) -> None:
+    docker.answers("logs", out="[  OK  ] Reached target multi-user.target - Multi-User System.\n")
+    docker.time_scale = 10
+
+    Machine(docker, "c-worker", 1).reboot()
+
+    assert docker.calls[0] == "restart --time 300 c-worker"
+
+
+def test_a_call_of_docker_has_as_much_more_time_as_the_machine_is_slower(tmp_path: Path) -> None:
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\nexec sleep 0.5\n")
+    program.chmod(0o755)
+
+    with pytest.raises(ConformanceError, match=r"did not end within 0\.1 s"):
+        Docker(program).run("ps", timeout=0.1)
+    assert Docker(program, time_scale=100).run("ps", timeout=0.1).ok
 
 
 def test_a_machine_that_lost_its_power_comes_up_again(docker: FakeDocker) -> None:
