@@ -156,13 +156,13 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
     keep = worker.settings.keep == "on-failure" and failed
     try:
         run.end(clean=not keep)
-    except ConformanceError:  # what cannot be cleaned is of no use to the next scenario
+        if not keep:
+            worker.lease.give_back()
+    except Exception:  # what cannot be cleaned, or looked at, is of no use to the next scenario
         worker.lease.throw_away(keep_logs=True)
         raise
     if keep:
         worker.lease.keep()
-    else:
-        worker.lease.give_back()
 
 
 @pytest.fixture

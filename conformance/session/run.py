@@ -69,6 +69,7 @@ class ScenarioRun:
         self.trace = Trace(self.recorder, settings.time_scale)
         self._stack = contextlib.ExitStack()
         self.recording: Recording | None = None
+        self._recorded = False
         self.tallies: list[Tally] = []
 
     def begin(self) -> ScenarioCluster:
@@ -77,6 +78,7 @@ class ScenarioRun:
         api.create(path("namespaces"), {"metadata": {"name": self.namespace, "labels": {**NAMESPACE_LABELS, **self.host.facts.labels}}})
         self._stack.callback(self._remove_namespace)
         self.recorder.start()
+        self._recorded = True
         self._stack.callback(self.finish)
         self.host.journal = self._journal
         nodes = self._stack.enter_context(self.host.nodes())
@@ -90,8 +92,8 @@ class ScenarioRun:
         return ScenarioCluster(self.host, nodes, self.namespace, self.recorder, self._kubectl, self._manifests)
 
     def finish(self) -> list[Tally]:
-        """Stop recording and judge; calling it again changes nothing."""
-        if self.recording is None:
+        """Stop recording and judge; calling it again changes nothing, and without a recording there is nothing to judge."""
+        if self._recorded and self.recording is None:
             self.recording = self.recorder.stop()
             if self.recording.late:
                 self.tallies = judge_trace(self.recording.header, self.recording.entries)
