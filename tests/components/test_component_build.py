@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib.metadata
 import os
@@ -37,7 +38,7 @@ env) echo "$here/gocache"; echo "$here/gomodcache" ;;
 list)
   case $* in
   *" -f "*) echo "go: downloading example.io/a v1.0.0"; echo "stale a"; echo "stale b/c" ;;
-  *) [ -f "$here/slow" ] && sleep 5; touch "$here/fetched" ;;
+  *) [ -p "$here/ahead" ] && echo > "$here/ahead"; [ -f "$here/slow" ] && sleep 5; touch "$here/fetched" ;;
   esac ;;
 build)
   [ -f "$here/full" ] && { echo "compile: writing output: write x.a: no space left on device"; exit 1; }
@@ -88,6 +89,14 @@ class FakeGo:
 
     def let_go(self) -> None:
         (self.folder / "gate").write_text("\n")
+
+    @contextlib.contextmanager
+    def ahead(self) -> Iterator[int]:
+        """A file to read from when something is downloaded ahead."""
+        os.mkfifo(self.folder / "ahead")
+        reader = os.open(self.folder / "ahead", os.O_RDONLY | os.O_NONBLOCK)
+        yield reader
+        os.close(reader)
 
     def hold_no_more(self) -> None:
         (self.folder / "gate").unlink()
@@ -303,8 +312,17 @@ def test_a_lock_whose_file_was_removed_while_one_waited_is_taken_anew(tmp_path: 
 # -- failures ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_next_module_is_downloaded_while_the_first_is_built(go: FakeGo) -> None:
-    ensure(["etcd", "kwok"], progress=silent)
+def test_the_next_module_is_downloaded_while_the_first_is_built(go: FakeGo, run: Callable[..., subprocess.Popen[str]]) -> None:
+    go.hold()
+    with go.ahead() as downloads:
+        both = run("etcd", "kwok")
+        go.held()
+        assert select.select([downloads], [], [], 60)[0], "nothing was downloaded while the first one was being built"
+    go.let_go()
+    go.held()
+    go.let_go()
+    path, _ = both.communicate(timeout=60)
+    assert Path(path.strip()).is_file()
     ahead = [call for call in go.calls("list") if " -f " not in call]
     assert ahead == ["list -deps sigs.k8s.io/kwok/cmd/kwok"]
     calls = (go.folder / "calls").read_text().splitlines()
