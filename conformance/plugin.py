@@ -54,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--time-scale",
         default="1",
         metavar="F",
-        help="multiply every limit of a wait by F, the cluster's start included, for slow machines (default: 1)",
+        help="multiply the limits of waits by F, those of the cluster's start included, for slow machines (default: 1)",
     )
 
 

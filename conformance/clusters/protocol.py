@@ -208,7 +208,7 @@ class Facts:
     `changeable` is how many nodes a scenario may change at once (None: all). `labels` say whose a namespace or DaemonSet is. `images` is
     the registry, with a path if need be, that takes the place of those that images name. `plugin` tells that a program of the user's hands
     out the credentials, which wants the user's environment. `run` is the directory that goes when the cluster goes, also when its owner is
-    killed. `farewell` is the command that removes what was kept. `time_scale` multiplies every limit of a wait: how much slower than an
+    killed. `farewell` is the command that removes what was kept. `time_scale` multiplies the limits of waits: how much slower than an
     ordinary machine this one is.
     """
 

@@ -95,8 +95,10 @@ class FakeGo:
         """A file to read from when something is downloaded ahead."""
         os.mkfifo(self.folder / "ahead")
         reader = os.open(self.folder / "ahead", os.O_RDONLY | os.O_NONBLOCK)
-        yield reader
-        os.close(reader)
+        try:
+            yield reader
+        finally:
+            os.close(reader)
 
     def hold_no_more(self) -> None:
         (self.folder / "gate").unlink()

@@ -19,6 +19,34 @@ def test_it(cluster):
     """A scenario."""
 '''
 
+#: A scenario that cannot begin, one that leaves a cluster that cannot be cleaned, and one that is well.
+USELESS = '''
+from pathlib import Path
+import pytest
+from conformance import claim, scenario
+
+@pytest.fixture
+def unreachable(scenario_run):
+    with Path("clusters").open("a") as names:
+        print(scenario_run.host.facts.name, "nothing to begin with", sep="\\t", file=names)
+    scenario_run.host.component("kube-apiserver").stop()
+
+@scenario("P98")
+@claim("000-01")
+def test_that_cannot_begin(unreachable, cluster):
+    """A scenario."""
+
+@pytest.mark.parametrize("leaves", ["the API server stopped", "nothing"])
+@scenario("P99")
+@claim("000-01")
+def test_it(cluster, leaves):
+    """A scenario."""
+    with Path("clusters").open("a") as names:
+        print(cluster.facts.name, leaves, sep="\\t", file=names)
+    if leaves == "the API server stopped":
+        cluster.component("kube-apiserver").stop()
+'''
+
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
@@ -77,6 +105,18 @@ def test_a_cluster_that_cannot_start_is_an_error_with_a_report(project: Path) ->
     assert "Traceback" not in done.stdout
     assert (project / "report" / "index.html").is_file()
     assert '"error"' in (project / "report" / "statement.json").read_text()
+    assert not list(project.glob("dsc-*/c-*")), "a run directory was left behind"
+
+
+def test_a_cluster_that_is_of_no_use_is_thrown_away(project: Path) -> None:
+    (project / "scenarios" / "test_it.py").write_text(USELESS)
+    done = run(project)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
+    assert "2 passed, 2 errors" in done.stdout
+    assert "RuntimeError" not in done.stdout
+    used = [line.split("\t") for line in (project / "clusters").read_text().splitlines()]
+    assert [left for _, left in used] == ["nothing to begin with", "the API server stopped", "nothing"]
+    assert len({name for name, _ in used}) == len(used), "a scenario got a cluster that could not be cleaned"
     assert not list(project.glob("dsc-*/c-*")), "a run directory was left behind"
 
 

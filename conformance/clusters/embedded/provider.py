@@ -24,7 +24,7 @@ class EmbeddedProvider:
     `binaries` names the programs to run; those that are missing there are built (or taken from the cache). `run_dir` is where run
     directories are made; it has to be short, for there are Unix sockets in it. `keep` is the folder for logs that are to be kept: those of
     a cluster that did not start, those that close() is asked to keep, and with `keep_orphaned` those of a cluster whose owner was killed.
-    `arguments` are more command line arguments, by component. `port` is 0 for any free one. `time_scale` multiplies every limit.
+    `arguments` are more command line arguments, by component. `port` is 0 for any free one. `time_scale` multiplies the limits of waits.
     """
 
     name = "embedded"

@@ -36,7 +36,7 @@ class Reached:
 
 @dataclass(frozen=True)
 class Terms:
-    """What the user allows: nodes may be changed; nodes to keep to; where images come from; how much longer every wait may take."""
+    """What the user allows: nodes may be changed; nodes to keep to; where images come from; how much longer waits for nodes may take."""
 
     disruption: bool = False
     only: Sequence[str] = ()

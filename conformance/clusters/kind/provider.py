@@ -42,7 +42,7 @@ class KindProvider:
     `image` is a node image to take instead of building one (`published`: the one that kind publishes for this minor); `kind` a kind program
     instead of the pinned one. `workers` are made in the beginning, more of them when a scenario needs them; `side_by_side` clusters like
     this one run at once. kind writes into `kubeconfig`, if one is given. `keep` is the folder for logs that are to be kept. `time_scale`
-    multiplies every limit, kubeadm's among them.
+    multiplies the limits of waits, kubeadm's among them.
     """
 
     name = "kind"
