@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from conformance.handles.marks import claim, finding, needs, scenario
     from conformance.handles.trace import Trace
     from conformance.kube.records import Pod, Taint
+    from conformance.trace.conditions import Condition
 
 _HOMES = {
     "Agent": "conformance.handles.daemonset",
     "ApiError": "conformance.errors",
     "Capability": "conformance.clusters.protocol",
+    "Condition": "conformance.trace.conditions",
     "Document": "conformance.handles.data",
     "Node": "conformance.clusters.protocol",
     "Pod": "conformance.kube.records",
@@ -57,6 +59,7 @@ __all__ = [
     "Agent",
     "ApiError",
     "Capability",
+    "Condition",
     "Document",
     "Node",
     "Pod",

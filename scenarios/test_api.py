@@ -1,5 +1,6 @@
 """What the API server accepts, refuses and fills in."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -272,3 +273,20 @@ def test_conditions_are_neither_written_nor_checked(cluster: ScenarioCluster, da
     trace.until(agent.status(observed_generation=2))
     [kept] = agent.get()["status"]["conditions"]
     assert kept.items() >= condition.items()
+
+
+@scenario("V04")
+@claim("D2-10")
+def test_the_documented_commands_print_the_strategy(cluster: ScenarioCluster) -> None:
+    """The page's two commands print RollingUpdate where the manifest says so; where it does not, the client's dry run has no value yet."""
+    strategy = "go-template={{.spec.updateStrategy.type}}"
+    explicit = cluster.adapted(cluster.manifest("agent.yaml", spec={"updateStrategy": {"type": "RollingUpdate"}}))
+    implicit = cluster.adapted(cluster.manifest("agent.yaml"))
+
+    dry = [cluster.kubectl("create", "-f", "-", "--dry-run=client", "-o", strategy, stdin=json.dumps(m)).out for m in (explicit, implicit)]
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(implicit))
+
+    assert dry == ["RollingUpdate", "<no value>"]
+    assert cluster.kubectl("get", "daemonset/agent", "-o", strategy).out == "RollingUpdate"
+    live = cluster.kubectl("apply", "-f", "-", "--dry-run=client", "-o", strategy, stdin=json.dumps(explicit)).out
+    assert live == "RollingUpdate"

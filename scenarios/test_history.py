@@ -268,3 +268,26 @@ def test_kubectl_rollout_status_refuses_ondelete(cluster: ScenarioCluster, daemo
 
     assert refused.code == 1
     assert "rollout status is only available for RollingUpdate strategy type" in refused.err
+
+
+@scenario("H04")
+@claim("D3-04")
+@needs(nodes=1)
+def test_record_writes_the_command_down(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """kubectl's --record still puts the command into the change cause of the revision that it makes, and says that it is deprecated."""
+    nodes = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=1))
+
+    answer = cluster.kubectl("set", "image", f"daemonset/{agent.name}", f"agent={cluster.pause('3.9')}", "--record=true")
+    agent.refresh()
+
+    assert "--record has been deprecated" in answer.err
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 1, 2))
+    first, second = trace.revisions(agent)
+    cause = second.metadata.annotations["kubernetes.io/change-cause"]
+    assert "set image" in cause
+    assert "--record=true" in cause
+    assert "kubernetes.io/change-cause" not in first.metadata.annotations
+    assert cause in cluster.kubectl("rollout", "history", f"daemonset/{agent.name}").out
+    trace.expect_creations(agent, 2)

@@ -62,7 +62,7 @@ def test_nothing_is_in_the_directory_of_docker(cluster: ScenarioCluster, trace: 
 
 
 @scenario("P01", seconds=8)
-@claim("D4-03", "D4-07")
+@claim("D4-03", "D4-04", "D4-07")
 @needs(Capability.REAL_KUBELET, nodes=1)
 def test_an_init_container_logs_the_machine_id(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """The documented init container writes the host's machine id to the host's log, where its main container cannot read it."""
@@ -76,6 +76,9 @@ def test_an_init_container_logs_the_machine_id(cluster: ScenarioCluster, daemons
     assert logged == cluster.api.get(f"/api/v1/nodes/{node.name}")["status"]["nodeInfo"]["machineID"]
     documented = cluster.kubectl("exec", agent.pod_on(node).metadata.name, "--", "cat", "/var/log/machine-id.log", check=False)
     assert documented.code != 0
+    before = agent.uids()
+    trace.stays(agent.exactly_on(node), agent.keeps(before), seconds=3)
+    assert agent.pod_on(node).restarts == 0
 
 
 @scenario("P01", seconds=10)

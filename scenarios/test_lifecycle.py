@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
+from conformance import Agent, Capability, Node, ScenarioCluster, Trace, claim, needs, scenario
 
 Create = Callable[..., Agent]
 
@@ -84,6 +84,31 @@ def test_with_ondelete_the_successor_of_a_failed_pod_is_new(cluster: ScenarioClu
     trace.expect_creations(agent, 3)
 
 
+@scenario("L03", seconds=25)
+@claim("001-16", "D8-17")
+@needs(Capability.POD_PHASE, Capability.POD_TIMING, nodes=2)
+def test_a_pod_that_fails_again_and_again_is_replaced_ever_later(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Where each replacement fails at once the next one comes after 1, 2, 4 seconds and so on; the pods of other nodes are left alone."""
+    [bad] = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(bad))
+    [good] = cluster.nodes.join(1)
+    trace.until(agent.exactly_on(bad, good))
+    bad.behave(fail="Broken")
+    calm = agent.pod_on(good).metadata.uid
+
+    cluster.fail_pod(agent.pod_on(bad).metadata.name)
+
+    trace.until(cluster.event("FailedDaemonPod", agent, times=5))
+    bad.behave()
+    trace.until(agent.exactly_on(bad, good), agent.status(number_available=2))
+    assert agent.uids()[good.name] == calm
+    assert trace.past.failures(agent)[1:4] == ["Broken"] * 3
+    _joined, _at_once, *later = trace.past.seconds_between_creations(agent)
+    # Kubernetes looks every second whether a delay is over.
+    assert [seconds > delay - 0.3 for seconds, delay in zip(later, (1, 2, 4), strict=False)] == [True] * 3
+
+
 @scenario("L04")
 @claim("001-16", "002-64", "D1-62", "D1-65")
 @needs(Capability.POD_PHASE, nodes=2)
@@ -117,3 +142,29 @@ def test_a_finalizer_on_a_finished_pod_does_not_block_its_replacement(cluster: S
     cluster.patch_pod(held, {"metadata": {"finalizers": None}})
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
     trace.expect_creations(agent, 3)
+
+
+@scenario("L01", seconds=12)
+@claim("003-16")
+@needs(Capability.REAL_KUBELET, nodes=1)
+def test_a_replacement_has_another_address(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A daemon pod has an address of the pod network, its replacement another one; only with hostNetwork it is the node's, each time."""
+    [node] = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    host = daemonset("agent-hostnetwork.yaml")
+    trace.until(agent.exactly_on(node), host.exactly_on(node))
+    of_node = {a["address"] for a in cluster.api.get(f"/api/v1/nodes/{node.name}")["status"]["addresses"] if a["type"] == "InternalIP"}
+    before = {one: (one.uids(), _address(cluster, one, node)) for one in (agent, host)}
+
+    for one in (agent, host):
+        cluster.delete_pod(one.pod_on(node).metadata.name)
+
+    trace.until(*(one.replaced(uids, node) for one, (uids, _) in before.items()))
+    assert of_node == {before[host][1]} == {_address(cluster, host, node)}
+    assert len({before[agent][1], _address(cluster, agent, node)} - of_node) == 2
+    trace.expect_creations(agent, 2)
+    trace.expect_creations(host, 2)
+
+
+def _address(cluster: ScenarioCluster, agent: Agent, node: Node) -> str:
+    return cluster.kubectl("get", "pod", agent.pod_on(node).metadata.name, "-o", "jsonpath={.status.podIP}").out

@@ -81,6 +81,30 @@ def test_the_node_of_a_dead_machine_is_deleted(cluster: ScenarioCluster, daemons
     _collected_and_back(cluster, daemonset, trace, stays, dies, first=dies.power_off, comes_back=dies.power_on)
 
 
+@scenario("T11", seconds=100)
+@claim("D8-20")
+@needs(Capability.SILENT_NODE, Capability.CHANGE_NODE, nodes=2)
+def test_the_pods_of_a_node_out_of_service_are_given_up(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Once a silent node is tainted out-of-service its pods go without its kubelet, but for those that tolerate every taint."""
+    heard, silent = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    everywhere = daemonset("agent-everywhere.yaml")
+    trace.until(agent.exactly_on(heard, silent), everywhere.exactly_on(heard, silent), agent.status(number_available=2))
+    kept = everywhere.uids()
+
+    silent.silence()
+    trace.until(agent.pods_where("one of two pods is ready", _one_of_two), within=120)
+    silent.taint("node.kubernetes.io/out-of-service", "NoExecute", "nodeshutdown")
+
+    trace.until(agent.exactly_on(heard), agent.status(desired_number_scheduled=1, current_number_scheduled=1), everywhere.keeps(kept))
+    trace.stays(agent.exactly_on(heard), everywhere.keeps(kept), seconds=4)
+    silent.speak()
+    silent.untaint("node.kubernetes.io/out-of-service")
+    trace.until(agent.exactly_on(heard, silent), agent.status(number_available=2), everywhere.keeps(kept), within=120)
+    trace.expect_creations(agent, 3)
+    trace.expect_creations(everywhere, 2)
+
+
 def _one_of_two(pods: list[Pod]) -> bool:
     return sorted(pod.ready for pod in pods) == [False, True]
 

@@ -1,6 +1,7 @@
 """Which pods belong to a DaemonSet: adoption, release, orphans."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -207,3 +208,51 @@ def test_ondelete_leaves_orphans_of_another_template(cluster: ScenarioCluster, d
     cluster.delete_pod(successor.pod_on(nodes[0]).metadata.name)
     trace.until(successor.replaced(before, nodes[0]), successor.exactly_on(*nodes), successor.status(updated_number_scheduled=1))
     trace.expect_creations(successor, 1)
+
+
+@scenario("O06")
+@claim("D7-03")
+@needs(nodes=1)
+def test_a_pod_of_an_earlier_daemonset_is_not_adopted(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A pod that names an earlier DaemonSet of the same name as its owner is nobody's: it is not adopted, and it is collected."""
+    [node] = cluster.nodes.join(1)
+    earlier = daemonset("agent.yaml")
+    trace.until(earlier.exactly_on(node))
+    earlier.delete()
+    trace.until(earlier.gone(), earlier.without_pods())
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(node), agent.status(number_available=1))
+    before = agent.uids()
+    stale = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": agent.name, "uid": earlier.uid, "controller": True}
+
+    cluster.create_pod(_owned_by(cluster.bare_pod("stale", node, labels={"app": "agent"}), stale))
+
+    trace.until(cluster.pod_absent("stale"), agent.keeps(before), agent.status(desired_number_scheduled=1, number_available=1))
+    assert not trace.past.was_owned_by("stale", agent)
+    trace.expect_creations(earlier, 1)
+    trace.expect_creations(agent, 1)
+
+
+@scenario("O06")
+@claim("D7-02", "D7-03", "D7-04")
+@needs(Capability.AUDIT_LOG, nodes=1)
+def test_an_owner_in_another_namespace_is_none(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A pod whose only owner lives in another namespace is deleted by the garbage collector, which says why; the DaemonSet lets it be."""
+    [node] = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(node), agent.status(number_available=1))
+    before = agent.uids()
+    there = cluster.api.get("/api/v1/namespaces/kube-system/configmaps/kube-root-ca.crt")["metadata"]
+    elsewhere = {"apiVersion": "v1", "kind": "ConfigMap", "name": there["name"], "uid": there["uid"], "controller": True}
+
+    cluster.create_pod(_owned_by(cluster.bare_pod(f"{agent.name}-elsewhere", node, labels={"app": "agent"}), elsewhere))
+
+    trace.until(cluster.pod_absent(f"{agent.name}-elsewhere"), cluster.event("OwnerRefInvalidNamespace", agent), agent.keeps(before))
+    collector = "system:serviceaccount:kube-system:generic-garbage-collector"
+    trace.until(trace.written(f"pods/{agent.name}-elsewhere", "delete", by=collector))
+    assert not trace.past.was_owned_by(f"{agent.name}-elsewhere", agent)
+    trace.expect_creations(agent, 1)
+
+
+def _owned_by(pod: dict[str, Any], owner: dict[str, Any]) -> dict[str, Any]:
+    return {**pod, "metadata": {**pod["metadata"], "ownerReferences": [owner]}}

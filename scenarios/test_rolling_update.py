@@ -137,6 +137,29 @@ def test_one_node_that_never_becomes_ready_holds_up_the_update(cluster: Scenario
     trace.expect_creations(agent, 6)
 
 
+@scenario("R05", seconds=12)
+@claim("003-28", "D2-18", "D9-05")
+@needs(nodes=4)
+def test_bad_updates_in_quick_succession_break_no_more_than_one(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Three broken templates one after the other take down as many pods as one: the budget is not given anew to each of them."""
+    nodes = cluster.nodes.join(4)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=4))
+    old = set(agent.uids().values())
+
+    for name in ("one", "two", "three"):
+        agent.set_image(f"registry.invalid/{name}:missing")
+
+    stuck = agent.pods_where(
+        "three old pods run, and one of the last template does not",
+        lambda pods: len(pods) == 4 and sum(pod.metadata.uid in old and pod.ready for pod in pods) == 3,
+    )
+    trace.until(stuck, agent.status(updated_number_scheduled=1, number_unavailable=1))
+    trace.stays(stuck, seconds=5)
+    agent.set_image()
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+
+
 @scenario("R06")
 @claim("D2-11", "D3-11", "D3-17", "D3-18", "D3-21", "D10-11")
 @needs(Capability.POD_TIMING, nodes=4)

@@ -107,3 +107,27 @@ def test_a_surge_that_never_becomes_ready_costs_nothing(cluster: ScenarioCluster
     trace.until(agent.rolled_out(), agent.keeps(before))
     assert trace.past.most_unavailable(agent) == 0
     trace.expect_creations(agent, 4)
+
+
+@scenario("U02", seconds=15)
+@claim("D9-35")
+@needs(Capability.POD_TIMING, Capability.POD_PHASE, nodes=1)
+def test_of_two_pods_on_a_node_the_older_one_counts(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """While an old pod that is not ready still ends beside a new one that is ready, numberReady does not count the node."""
+    [node] = cluster.nodes.join(1)
+    agent = daemonset("agent-surge.yaml", template=cluster.behave(terminate_after=12))
+    trace.until(agent.exactly_on(node), agent.status(number_ready=1))
+    old = agent.pod_on(node)
+    cluster.unready_pod(old.metadata.name)
+    trace.until(agent.status(number_ready=0))
+
+    agent.set_image()
+
+    both = agent.pods_where(
+        "the old pod ends, not ready, beside a new one that is ready",
+        lambda pods: {(pod.terminating, pod.ready) for pod in pods} == {(True, False), (False, True)},
+    )
+    trace.until(both, agent.status(number_ready=0))
+    trace.stays(both, agent.status(number_ready=0), seconds=2)
+    trace.until(agent.rolled_out(), agent.exactly_on(node), agent.status(number_ready=1))
+    trace.expect_creations(agent, 2)

@@ -108,6 +108,25 @@ def test_counters_do_not_follow_a_noschedule_taint(cluster: ScenarioCluster, dae
     )
 
 
+@scenario("T12")
+@claim("D9-33")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_a_pod_is_not_misscheduled_any_more_when_the_taint_has_gone(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A pod that counts as misscheduled for a taint ceases to when the taint goes, without anything else touching the DaemonSet."""
+    free, tainted = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(free, tainted), agent.status(desired_number_scheduled=2, number_available=2))
+    before = agent.uids()
+    tainted.taint("dedicated", "NoSchedule", "gpu")
+    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
+    trace.until(agent.status(desired_number_scheduled=1, number_misscheduled=1))
+
+    tainted.untaint("dedicated")
+
+    trace.until(agent.status(desired_number_scheduled=2, number_misscheduled=0, number_available=2), agent.keeps(before))
+    trace.expect_creations(agent, 2)
+
+
 @scenario("T03")
 @claim("002-36")
 @needs(Capability.CHANGE_NODE, nodes=2)
@@ -245,3 +264,68 @@ def test_a_node_that_is_not_ready_gets_no_plain_daemon_pod(cluster: ScenarioClus
     trace.stays(plain.absent_from(node), seconds=3)
     node.set_ready(True)
     trace.until(plain.exactly_on(node), plain.status(desired_number_scheduled=1), everywhere.exactly_on(node))
+
+
+@scenario("T05", seconds=12)
+@claim("D8-04")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_a_taint_that_is_tolerated_for_a_while(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A pod that tolerates a NoExecute taint for so long is evicted then, with that as the reason, and made anew on the same node."""
+    tainted, other = cluster.nodes.join(2)
+    briefly = {"key": "example.com/maintenance", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 3}
+    agent = daemonset("agent.yaml", template={"spec": {"tolerations": [briefly]}})
+    trace.until(agent.exactly_on(tainted, other), agent.status(number_available=2))
+    before = agent.uids()
+    evicted = agent.pod_on(tainted).metadata.name
+
+    tainted.taint("example.com/maintenance", "NoExecute")
+
+    trace.until(cluster.pod_absent(evicted), agent.replaced(before, tainted))
+    [why] = [c for c in trace.past.last_pod(evicted).status.conditions if c.type == "DisruptionTarget"]
+    assert why.reason == "DeletionByTaintManager"
+    again = agent.pod_on(tainted).metadata.name
+    trace.until(cluster.pod_absent(again), agent.status(desired_number_scheduled=2, number_misscheduled=0))
+    # The second one met the taint when it was bound; timestamps of the API have a resolution of one second.
+    assert trace.past.seconds_alive(again) > 3 - 1
+    tainted.untaint("example.com/maintenance")
+    trace.until(agent.exactly_on(tainted, other), agent.status(number_available=2))
+    assert agent.uids()[other.name] == before[other.name]
+
+
+@scenario("T06", seconds=12)
+@claim("003-11")
+@needs(Capability.REAL_KUBELET, Capability.NODE_RESTART, nodes=1)
+def test_kubeadm_keeps_workloads_off_its_control_plane(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """The node that kubeadm has marked as control plane takes no pod without the toleration, and no daemon pod; elsewhere both run."""
+    [control_plane] = cluster.nodes.join(1, control_plane=True)
+    agent = daemonset("agent.yaml")
+    workload = cluster.bare_pod("workload", control_plane, labels={"app": "workload"})
+    del workload["spec"]["nodeName"]
+
+    cluster.create_pod(workload)
+
+    trace.until(cluster.pod_waits("workload", saying="untolerated taint"), agent.status(desired_number_scheduled=0))
+    trace.stays(agent.absent_from(control_plane), seconds=2)
+    [worker] = cluster.nodes.join(1)
+    trace.until(cluster.pod_runs("workload"), agent.exactly_on(worker))
+    trace.expect_creations(agent, 1)
+
+
+@scenario("T08", seconds=8)
+@claim("D1-44")
+@needs(Capability.NODE_READINESS, nodes=1)
+def test_a_node_without_network_gets_pods_of_the_host_network_only(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """On a node whose network is unavailable a DaemonSet with hostNetwork has its pod; another one is neither there nor counted."""
+    [node] = cluster.nodes.join(1)
+    node.set_network_available(False)
+    trace.until(cluster.tainted(node, "node.kubernetes.io/network-unavailable"))
+
+    plain = daemonset("agent.yaml")
+    host = daemonset("agent-hostnetwork.yaml")
+
+    trace.until(host.exactly_on(node), host.status(number_available=1), plain.status(desired_number_scheduled=0))
+    trace.stays(plain.absent_from(node), host.exactly_on(node), seconds=3)
+    node.set_network_available(True)
+    trace.until(plain.exactly_on(node), host.exactly_on(node), plain.status(number_available=1))
+    trace.expect_creations(plain, 1)
+    trace.expect_creations(host, 1)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from conformance.clusters.protocol import Journal, Shortage
 from conformance.errors import ApiError, UsageError
+from conformance.faults.pods import now
 from conformance.kube.api import Api
 from conformance.kube.resources import path
 
@@ -117,6 +118,15 @@ class ApiNode(RemoteMachine):
     def uncordon(self) -> None:
         """Make it schedulable again."""
         self._act("uncordon", {}, {"spec": {"unschedulable": None}})
+
+    def set_network_available(self, available: bool) -> None:
+        """Set its condition NetworkUnavailable; the node lifecycle controller makes the taint of it. A kubelet leaves it alone."""
+        self._cluster.journal("set-network-available", f"nodes/{self.name}", {"available": available})
+        status = "False" if available else "True"
+        reason, at = "RouteCreated" if available else "NoRouteCreated", now()
+        condition = {"type": "NetworkUnavailable", "status": status, "reason": reason, "lastHeartbeatTime": at, "lastTransitionTime": at}
+        patch = {"status": {"conditions": [condition]}}
+        self._cluster.api.patch(path("nodes", "", self.name, "status"), patch, kind="strategic")
 
     def _act(self, verb: str, detail: Mapping[str, Any], patch: Mapping[str, Any]) -> None:
         # Told before it is done, so that the cause stands before its effects in the trace.

@@ -19,7 +19,7 @@ class Capability(enum.StrEnum):
     JOIN_NODE = "join-node"
     LEAVE_NODE = "leave-node"
     CHANGE_NODE = "change-node"  # labels, taints, cordon
-    NODE_READINESS = "node-readiness"  # make a node Ready or not at will
+    NODE_READINESS = "node-readiness"  # make a node Ready or not at will, or report its network unavailable
     SILENT_NODE = "silent-node"  # stop its heartbeats
     POD_PHASE = "pod-phase"  # let a pod fail, finish or turn unready at will
     POD_TIMING = "pod-timing"  # slow start, never ready, slow termination
@@ -79,6 +79,10 @@ class Node(Protocol):
 
     def set_ready(self, ready: bool) -> None:
         """Let its kubelet report Ready=True or Ready=False; its heartbeats go on."""
+        ...
+
+    def set_network_available(self, available: bool) -> None:
+        """Let its condition NetworkUnavailable say so, as the route controller of a cloud does. It needs Capability.NODE_READINESS."""
         ...
 
     def silence(self) -> None:

@@ -121,6 +121,13 @@ class ScenarioCluster:
         self._recorder.action("delete", f"pods/{name}")
         self.api.delete(path("pods", self.namespace, name))
 
+    def bind_pod(self, name: str, node: Node) -> None:
+        """Bind a pod to a node, as a scheduler does."""
+        self._recorder.action("bind", f"pods/{name}", {"node": node.name})
+        target = {"apiVersion": "v1", "kind": "Node", "name": node.name}
+        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name, "namespace": self.namespace}, "target": target}
+        self.api.create(path("pods", self.namespace, name, "binding"), binding)
+
     def evict_pod(self, name: str) -> None:
         """Ask the eviction API to delete a pod, as kubectl drain does for pods that it does not ignore."""
         self._recorder.action("evict", f"pods/{name}")
@@ -202,6 +209,19 @@ class ScenarioCluster:
             lambda _: "it is still there",
             f"kubectl get node {node.name}",
         )
+
+    def tainted(self, node: Node, key: str) -> When:
+        """The node has a taint of this key."""
+        return When(
+            f"nodes/{node.name} has the taint {key}",
+            lambda world: node.name in world.nodes and any(taint.key == key for taint in world.nodes[node.name].spec.taints),
+            lambda world: f"taints {[t.key for t in world.nodes[node.name].spec.taints]}" if node.name in world.nodes else "no such node",
+            f"kubectl describe node {node.name}",
+        )
+
+    def pod_waits(self, name: str, *, saying: str) -> When:
+        """The scheduler has found no node for the pod, and these words are among its reasons."""
+        return self._pod(f"pods/{name} waits: {saying}", name, lambda pod: pod is not None and saying in pod.why_unscheduled)
 
     def pod_runs(self, name: str) -> When:
         """The pod is Running and Ready."""

@@ -76,6 +76,12 @@ class Past:
         end = self.end_of_pod(name)
         return next(entry.at for entry, *_ in self.steps() if entry.rv == end) - asked
 
+    def seconds_alive(self, name: str) -> float:
+        """From a pod's binding until its deletion was asked for, by arrival."""
+        states = [(entry.at, after) for entry, _, after, _ in self.steps() if isinstance(after, Pod) and after.metadata.name == name]
+        bound = next(at for at, pod in states if pod.spec.node_name)
+        return next(at for at, pod in states if pod.terminating) - bound
+
     def seconds_between_creations(self, agent: Agent) -> list[float]:
         """From each creation of a pod of it to the next; for a DaemonSet with one node.
 

@@ -63,3 +63,22 @@ class Trace:
             lambda world: f"revisions {found(world)}",
             f"kubectl --namespace {agent.namespace} get controllerrevisions",
         )
+
+    def has_made_again(self, revision: ControllerRevision) -> When:
+        """A ControllerRevision of this name and data is there that is not this one."""
+
+        def again(world: World) -> bool:
+            return any(
+                there.metadata.name == revision.metadata.name
+                and there.metadata.namespace == revision.metadata.namespace
+                and there.metadata.uid != revision.metadata.uid
+                and there.data == revision.data
+                for there in world.revisions.values()
+            )
+
+        return When(
+            f"controllerrevisions/{revision.metadata.name} has been made again",
+            again,
+            lambda world: f"there are {sorted(there.metadata.name for there in world.revisions.values())}",
+            f"kubectl --namespace {revision.metadata.namespace} get controllerrevisions",
+        )

@@ -32,6 +32,7 @@ from conformance.kube.resources import path
 GRACE = 15
 UNREACHABLE = "node.kubernetes.io/unreachable"
 NOT_READY = "node.kubernetes.io/not-ready"
+NETWORK_UNAVAILABLE = "node.kubernetes.io/network-unavailable"
 LIMIT = 60.0
 
 Pod = Mapping[str, Any]
@@ -222,6 +223,16 @@ def test_a_node_that_is_not_ready(cluster: EmbeddedCluster, nodes: EmbeddedNodes
     node.set_ready(False)
     _node(cluster, node.name, lambda found: (NOT_READY, "NoExecute") in _taints(found))
     node.set_ready(True)
+    _node(cluster, node.name, lambda found: not _taints(found))
+
+
+def test_a_node_without_network(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
+    (node,) = nodes.join(1)
+    node.set_network_available(False)
+    _node(cluster, node.name, lambda found: (NETWORK_UNAVAILABLE, "NoSchedule") in _taints(found))
+    ready = [c["status"] for c in cluster.api.get(path("nodes", name=node.name))["status"]["conditions"] if c["type"] == "Ready"]
+    assert ready == ["True"]
+    node.set_network_available(True)
     _node(cluster, node.name, lambda found: not _taints(found))
 
 

@@ -101,6 +101,16 @@ def test_a_pod_is_bound_once(record: Record, past: Past) -> None:
     assert past.binding_of_pod("uid-a") == 101
 
 
+def test_a_life_is_timed_from_the_binding(record: Record, past: Past) -> None:
+    record.pod("added", "a", at=0.0)
+    record.pod("added", "b", at=0.5, spec={"nodeName": "n"})
+    record.pod("modified", "a", at=1.0, spec={"nodeName": "n"})
+    record.pod("modified", "a", at=2.0, spec={"nodeName": "n"}, phase="Running")
+    record.pod("modified", "a", at=4.5, spec={"nodeName": "n"}, phase="Running", deleted=True)
+    record.pod("deleted", "a", at=9.0, spec={"nodeName": "n"}, phase="Running", deleted=True)
+    assert past.seconds_alive("a") == 3.5
+
+
 def test_what_a_pod_says_of_itself() -> None:
     status = {
         "containerStatuses": [{"name": "a", "restartCount": 2}, {"name": "b", "restartCount": 1}],

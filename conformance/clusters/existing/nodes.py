@@ -51,6 +51,10 @@ class BorrowedNode(ApiNode):
         """Not here."""
         self._withhold(Capability.NODE_READINESS, f"set_ready({ready})")
 
+    def set_network_available(self, available: bool) -> None:
+        """Not here."""
+        self._withhold(Capability.NODE_READINESS, f"set_network_available({available})")
+
     def silence(self) -> None:
         """Not here."""
         self._withhold(Capability.SILENT_NODE, "silence")

@@ -91,7 +91,7 @@ def test_what_only_a_new_node_could_have_is_not_offered() -> None:
     with pytest.raises(NotOffered, match=r"4 nodes are asked for.*3 can be had"):
         some.join(4)
     [node] = some.join(1)
-    for act in (node.leave, node.silence, node.cordon):
+    for act in (node.leave, node.silence, node.cordon, lambda: node.set_network_available(False)):
         with pytest.raises(NotOffered, match="no "):
             act()
 

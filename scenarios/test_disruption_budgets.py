@@ -1,0 +1,97 @@
+"""PodDisruptionBudgets over daemon pods: whom they stop, whom they do not, and which of them cannot be kept account of."""
+
+from collections.abc import Callable
+
+import pytest
+
+from conformance import Agent, ApiError, Capability, Pod, ScenarioCluster, Trace, claim, needs, scenario
+
+Create = Callable[..., Agent]
+
+
+@scenario("X07")
+@claim("D2-17", "D8-03")
+@needs(nodes=2)
+def test_neither_an_update_nor_a_deletion_asks_the_budget(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A budget that allows no disruption refuses an eviction; a plain deletion and a rolling update do not ask it."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    before = agent.uids()
+    _budget(cluster, "--min-available=2")
+    _until_budget(cluster, trace, "jsonpath={.status.currentHealthy}=2")
+
+    _eviction_is_refused(cluster, agent.pod_on(nodes[0]))
+    trace.stays(agent.keeps(before), seconds=1)
+    cluster.delete_pod(agent.pod_on(nodes[0]).metadata.name)
+    trace.until(agent.replaced(before, nodes[0]), agent.exactly_on(*nodes), agent.status(number_available=2))
+    agent.set_image()
+
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.expect_creations(agent, 2 + 1 + 2)
+
+
+@scenario("X07")
+@claim("D8-02")
+@needs(Capability.POD_TIMING, nodes=2)
+def test_what_an_update_takes_down_counts_against_the_budget(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """While an update has a pod down the budget is used up, and an eviction that it allowed before is refused; afterwards it is allowed."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    _budget(cluster, "--min-available=1")
+    _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=1")
+
+    agent.set_image("registry.invalid/agent:missing")
+    trace.until(agent.pods_where("a new pod is not ready, an old one is", _one_of_two))
+    _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=0")
+    [ready] = [pod for pod in agent.pods() if pod.ready]
+    _eviction_is_refused(cluster, ready)
+    agent.set_image()
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=1")
+    after = agent.uids()
+    cluster.evict_pod(agent.pod_on(nodes[0]).metadata.name)
+
+    trace.until(agent.replaced(after, nodes[0]), agent.exactly_on(*nodes))
+    trace.expect_creations(agent, 2 + 1 + 2 + 1)
+
+
+@scenario("X07")
+@claim("D8-01")
+@needs(nodes=2)
+@pytest.mark.parametrize("budget", ["--min-available=50%", "--max-unavailable=1"])
+def test_a_budget_that_needs_a_number_of_replicas_stops_every_eviction(
+    cluster: ScenarioCluster, daemonset: Create, trace: Trace, budget: str
+) -> None:
+    """A DaemonSet has no scale: a budget that is reckoned from one cannot be kept account of, says so, and refuses every eviction."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    before = agent.uids()
+
+    _budget(cluster, budget)
+
+    _until_budget(cluster, trace, 'jsonpath={.status.conditions[?(@.type=="DisruptionAllowed")].reason}=SyncFailed')
+    _eviction_is_refused(cluster, agent.pod_on(nodes[0]))
+    trace.stays(agent.keeps(before), seconds=1)
+    trace.expect_creations(agent, 2)
+
+
+def _one_of_two(pods: list[Pod]) -> bool:
+    return sorted((pod.terminating, pod.ready) for pod in pods) == [(False, False), (False, True)]
+
+
+def _budget(cluster: ScenarioCluster, *demands: str) -> None:
+    cluster.kubectl("create", "poddisruptionbudget", "guard", "--selector=app=agent", *demands)
+
+
+def _until_budget(cluster: ScenarioCluster, trace: Trace, outcome: str) -> None:
+    # Budgets are no part of a trace; kubectl watches this one.
+    cluster.kubectl("wait", "poddisruptionbudget/guard", f"--for={outcome}", f"--timeout={60 * trace.scale:.0f}s")
+
+
+def _eviction_is_refused(cluster: ScenarioCluster, pod: Pod) -> None:
+    with pytest.raises(ApiError) as refused:
+        cluster.evict_pod(pod.metadata.name)
+    assert refused.value.code == 429
