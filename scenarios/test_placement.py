@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance import Agent, Capability, Condition, ScenarioCluster, Trace, claim, needs, scenario
+from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
 
 Create = Callable[..., Agent]
 
@@ -287,53 +287,3 @@ def test_the_controller_creates_and_the_scheduler_binds(cluster: ScenarioCluster
         trace.written(pod, "create", by=CONTROLLER), trace.written(pod, "create", subresource="binding", by="system:kube-scheduler")
     )
     assert trace.past.authors(pod, "create") == {CONTROLLER}
-
-
-@scenario("P10")
-@claim("D9-34", "D10-02")
-@needs(Capability.CHANGE_NODE, nodes=2)
-def test_no_eligible_node_is_no_error(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """A DaemonSet without an eligible node counts zero and is rolled out; the first eligible node gets a pod."""
-    [node, _] = cluster.nodes.join(2)
-
-    agent = daemonset("agent.yaml", node_selector={"disktype": "ssd"})
-    trace.until(agent.status(desired_number_scheduled=0, current_number_scheduled=0, number_ready=0), agent.without_pods())
-    cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=10s")
-    node.label(disktype="ssd")
-
-    trace.until(agent.exactly_on(node), agent.status(desired_number_scheduled=1))
-
-
-@scenario("V05", seconds=8)
-@claim("003-17")
-@needs(Capability.JOIN_NODE, Capability.LEAVE_NODE, Capability.CHANGE_NODE, nodes=4)
-def test_the_number_of_pods_is_that_of_the_eligible_nodes(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """Nodes that join, are labelled, lose the label or leave: desiredNumberScheduled is the number of those that match, each time."""
-    ssd = {"disktype": "ssd"}
-    first, second = cluster.nodes.join(2, labels=ssd)
-    agent = daemonset("agent.yaml", node_selector=ssd)
-
-    trace.until(agent.exactly_on(first, second), _all_of(agent, 2))
-    [third] = cluster.nodes.join(1, labels=ssd)
-    trace.until(agent.exactly_on(first, second, third), _all_of(agent, 3))
-    [other] = cluster.nodes.join(1)
-    trace.stays(_all_of(agent, 3), agent.absent_from(other), seconds=2)
-    other.label(**ssd)
-    trace.until(agent.exactly_on(first, second, third, other), _all_of(agent, 4))
-    third.unlabel("disktype")
-    trace.until(agent.exactly_on(first, second, other), _all_of(agent, 3))
-    other.leave()
-    trace.until(_all_of(agent, 2), agent.available_on(first, second))
-    trace.expect_creations(agent, 4)
-
-
-def _all_of(agent: Agent, nodes: int) -> Condition:
-    return agent.status(
-        desired_number_scheduled=nodes,
-        current_number_scheduled=nodes,
-        updated_number_scheduled=nodes,
-        number_ready=nodes,
-        number_available=nodes,
-        number_unavailable=0,
-        number_misscheduled=0,
-    )

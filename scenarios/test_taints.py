@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance import Agent, Capability, Document, ScenarioCluster, Taint, Trace, claim, documents, finding, needs, scenario
+from conformance import Agent, Capability, ScenarioCluster, Trace, claim, finding, needs, scenario
 
 Create = Callable[..., Agent]
 
@@ -81,52 +81,6 @@ def test_noschedule_keeps_the_running_pod_and_admits_no_new_one(cluster: Scenari
     trace.expect_creations(agent, 3)
 
 
-@scenario("T03", seconds=12)
-@claim("D9-33", "D9-34", "D9-44")
-@finding(
-    "A NoSchedule taint put on a node under a running daemon pod wakes no sync: desiredNumberScheduled and numberMisscheduled stay as they "
-    "were until something else touches the DaemonSet; then both are right at once.",
-    contradicts=("D9-33", "D9-34"),
-    since="1.33",
-    upstream="https://github.com/kubernetes/kubernetes/pull/130514",
-)
-@needs(Capability.CHANGE_NODE, nodes=2)
-def test_counters_do_not_follow_a_noschedule_taint(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """After a NoSchedule taint under a running pod the status counters are stale until the next sync."""
-    free, tainted = cluster.nodes.join(2)
-    agent = daemonset("agent.yaml")
-    trace.until(agent.exactly_on(free, tainted), agent.status(desired_number_scheduled=2, number_available=2))
-    trace.stays(agent.status(desired_number_scheduled=2), seconds=2)  # a sync that the creation still had coming would see the taint
-
-    tainted.taint("dedicated", "NoSchedule", "gpu")
-
-    trace.stays(agent.status(desired_number_scheduled=2, number_misscheduled=0), seconds=10)
-    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
-    trace.until(
-        agent.status(desired_number_scheduled=1, number_misscheduled=1),
-        agent.pods_where("both pods still run", lambda pods: len(pods) == 2),
-    )
-
-
-@scenario("T12")
-@claim("D9-33")
-@needs(Capability.CHANGE_NODE, nodes=2)
-def test_a_pod_is_not_misscheduled_any_more_when_the_taint_has_gone(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """A pod that counts as misscheduled for a taint ceases to when the taint goes, without anything else touching the DaemonSet."""
-    free, tainted = cluster.nodes.join(2)
-    agent = daemonset("agent.yaml")
-    trace.until(agent.exactly_on(free, tainted), agent.status(desired_number_scheduled=2, number_available=2))
-    before = agent.uids()
-    tainted.taint("dedicated", "NoSchedule", "gpu")
-    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
-    trace.until(agent.status(desired_number_scheduled=1, number_misscheduled=1))
-
-    tainted.untaint("dedicated")
-
-    trace.until(agent.status(desired_number_scheduled=2, number_misscheduled=0, number_available=2), agent.keeps(before))
-    trace.expect_creations(agent, 2)
-
-
 @scenario("T03")
 @claim("002-36")
 @needs(Capability.CHANGE_NODE, nodes=2)
@@ -157,74 +111,30 @@ def test_noexecute_removes_the_pod(cluster: ScenarioCluster, daemonset: Create, 
     trace.until(agent.exactly_on(free, tainted), agent.status(desired_number_scheduled=2))
 
 
-MASTER = Taint(key="node-role.kubernetes.io/master", effect="NoSchedule")
-TOLERATIONS = {
-    "none": [],
-    "master": [{"key": "node-role.kubernetes.io/master", "effect": "NoSchedule"}],
-    "control-plane": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}],
-    "both": [
-        {"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"},
-        {"key": "node-role.kubernetes.io/master", "operator": "Exists", "effect": "NoSchedule"},
-    ],
-    "everything": [{"operator": "Exists"}],
-}
-TOLERATED = {
-    "none": set(),
-    "master": {"old"},
-    "control-plane": {"new"},
-    "both": {"old", "new"},
-    "everything": {"old", "new"},
-}
-EVIDENCE = {
-    "none": (
-        *("000-05", "000-15", "000-25", "001-23", "002-33", "004-23", "004-24", "004-28"),
-        *("D1-24", "D4-01", "D4-02", "D4-05", "D9-34"),
-    ),
-    "master": ("003-07", "003-09", "003-10"),
-    "control-plane": ("002-08", "002-43", "004-09", "004-10", "004-11", "D1-68"),
-    "both": ("004-05", "004-09", "004-10", "004-11", "004-21", "004-22", "D1-68"),
-    "everything": (),
-}
+@scenario("T05", seconds=12)
+@claim("D5-10", "D8-04", "D8-14")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_a_taint_that_is_tolerated_for_a_while(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A pod that tolerates a NoExecute taint for so long is evicted then, with that as the reason, and made anew on the same node."""
+    tainted, other = cluster.nodes.join(2)
+    briefly = {"key": "example.com/maintenance", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 3}
+    agent = daemonset("agent.yaml", template={"spec": {"tolerations": [briefly]}})
+    trace.until(agent.exactly_on(tainted, other), agent.status(number_available=2))
+    before = agent.uids()
+    evicted = agent.pod_on(tainted).metadata.name
 
+    tainted.taint("example.com/maintenance", "NoExecute")
 
-@scenario("T06")
-@claim("001-15", "D1-45", "D5-10")
-@needs(Capability.CHANGE_NODE, nodes=3)
-@pytest.mark.parametrize("tolerations", [pytest.param(name, marks=pytest.mark.claim(*evidence)) for name, evidence in EVIDENCE.items()])
-def test_control_plane_nodes_need_the_toleration(cluster: ScenarioCluster, daemonset: Create, trace: Trace, tolerations: str) -> None:
-    """A control-plane node is left out, silently and uncounted, unless its own taint is tolerated."""
-    [worker] = cluster.nodes.join(1)
-    [new] = cluster.nodes.join(1, control_plane=True)
-    [old] = cluster.nodes.join(1, taints=(MASTER,))
-    expected = {"old": old, "new": new}
-
-    agent = daemonset("agent.yaml", template={"spec": {"tolerations": TOLERATIONS[tolerations]}})
-
-    wanted = [worker, *(expected[name] for name in sorted(TOLERATED[tolerations]))]
-    trace.until(agent.exactly_on(*wanted), agent.status(desired_number_scheduled=len(wanted), number_misscheduled=0))
-    trace.stays(agent.exactly_on(*wanted), cluster.no_event("FailedCreate", agent), seconds=2)
-    # No pod was made for the nodes left out. That the scheduler complains of none is not asked for: it learns of a new node by a watch of
-    # its own, and may be given a pod for one that it has not heard of yet.
-    trace.expect_creations(agent, len(wanted))
-
-
-@scenario("T06")
-@needs(Capability.CHANGE_NODE, nodes=3)
-@pytest.mark.parametrize("document", documents("T06"))
-def test_documented_manifests_reach_the_nodes_they_tolerate(cluster: ScenarioCluster, trace: Trace, document: Document) -> None:
-    """Each manifest that the documents show runs on the control-plane nodes whose taint it tolerates, and on no others."""
-    [worker] = cluster.nodes.join(1, labels=document.node_labels)
-    [new] = cluster.nodes.join(1, labels=document.node_labels, control_plane=True)
-    [old] = cluster.nodes.join(1, labels=document.node_labels, taints=(MASTER,))
-    nodes = {"worker": worker, "control_plane": new, "master": old}
-
-    cluster.kubectl("apply", "-f", "-", stdin=cluster.manifest_text(document.file))
-    agent = cluster.find(document.daemonset)
-
-    reached = [nodes[kind] for kind, reaches in document.reaches.items() if reaches]
-    trace.until(agent.exactly_on(*reached), agent.status(desired_number_scheduled=len(reached), number_misscheduled=0))
-    trace.stays(agent.exactly_on(*reached), seconds=1)
-    trace.expect_creations(agent, len(reached))
+    trace.until(cluster.pod_absent(evicted), agent.replaced(before, tainted))
+    [why] = [c for c in trace.past.last_pod(evicted).status.conditions if c.type == "DisruptionTarget"]
+    assert why.reason == "DeletionByTaintManager"
+    again = agent.pod_on(tainted).metadata.name
+    trace.until(cluster.pod_absent(again), agent.status(desired_number_scheduled=2, number_misscheduled=0))
+    # The second one met the taint when it was bound; timestamps of the API have a resolution of one second.
+    assert trace.past.seconds_alive(again) > 3 - 1
+    tainted.untaint("example.com/maintenance")
+    trace.until(agent.exactly_on(tainted, other), agent.status(number_available=2))
+    assert agent.uids()[other.name] == before[other.name]
 
 
 @scenario("T07")
@@ -264,51 +174,6 @@ def test_a_node_that_is_not_ready_gets_no_plain_daemon_pod(cluster: ScenarioClus
     trace.stays(plain.absent_from(node), seconds=3)
     node.set_ready(True)
     trace.until(plain.exactly_on(node), plain.status(desired_number_scheduled=1), everywhere.exactly_on(node))
-
-
-@scenario("T05", seconds=12)
-@claim("D8-04")
-@needs(Capability.CHANGE_NODE, nodes=2)
-def test_a_taint_that_is_tolerated_for_a_while(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """A pod that tolerates a NoExecute taint for so long is evicted then, with that as the reason, and made anew on the same node."""
-    tainted, other = cluster.nodes.join(2)
-    briefly = {"key": "example.com/maintenance", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 3}
-    agent = daemonset("agent.yaml", template={"spec": {"tolerations": [briefly]}})
-    trace.until(agent.exactly_on(tainted, other), agent.status(number_available=2))
-    before = agent.uids()
-    evicted = agent.pod_on(tainted).metadata.name
-
-    tainted.taint("example.com/maintenance", "NoExecute")
-
-    trace.until(cluster.pod_absent(evicted), agent.replaced(before, tainted))
-    [why] = [c for c in trace.past.last_pod(evicted).status.conditions if c.type == "DisruptionTarget"]
-    assert why.reason == "DeletionByTaintManager"
-    again = agent.pod_on(tainted).metadata.name
-    trace.until(cluster.pod_absent(again), agent.status(desired_number_scheduled=2, number_misscheduled=0))
-    # The second one met the taint when it was bound; timestamps of the API have a resolution of one second.
-    assert trace.past.seconds_alive(again) > 3 - 1
-    tainted.untaint("example.com/maintenance")
-    trace.until(agent.exactly_on(tainted, other), agent.status(number_available=2))
-    assert agent.uids()[other.name] == before[other.name]
-
-
-@scenario("T06", seconds=12)
-@claim("003-11")
-@needs(Capability.REAL_KUBELET, Capability.NODE_RESTART, nodes=1)
-def test_kubeadm_keeps_workloads_off_its_control_plane(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """The node that kubeadm has marked as control plane takes no pod without the toleration, and no daemon pod; elsewhere both run."""
-    [control_plane] = cluster.nodes.join(1, control_plane=True)
-    agent = daemonset("agent.yaml")
-    workload = cluster.bare_pod("workload", control_plane, labels={"app": "workload"})
-    del workload["spec"]["nodeName"]
-
-    cluster.create_pod(workload)
-
-    trace.until(cluster.pod_waits("workload", saying="untolerated taint"), agent.status(desired_number_scheduled=0))
-    trace.stays(agent.absent_from(control_plane), seconds=2)
-    [worker] = cluster.nodes.join(1)
-    trace.until(cluster.pod_runs("workload"), agent.exactly_on(worker))
-    trace.expect_creations(agent, 1)
 
 
 @scenario("T08", seconds=8)
