@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from conformance.clusters.protocol import Behaviour, Cluster, Component, Node, Nodes
 from conformance.errors import ApiError
 from conformance.handles.daemonset import NEXT_IMAGE, Agent
+from conformance.kube.begun import Begun
 from conformance.kube.kubectl import Kubectl
 from conformance.kube.manifests import load, merge, relocated
 from conformance.kube.records import Pod
@@ -21,6 +23,9 @@ from conformance.trace.conditions import When
 from conformance.trace.entries import OBJECT_TYPES
 from conformance.trace.recorder import Recorder
 from conformance.trace.world import World
+
+#: Seconds for one call of kubectl, on an ordinary machine.
+KUBECTL_LIMIT = 120.0
 
 
 class ScenarioCluster:
@@ -104,7 +109,13 @@ class ScenarioCluster:
     def kubectl(self, *args: str, stdin: str = "", check: bool = True) -> Result:
         """Run the real kubectl in the scenario's namespace; with check, an AssertionError shows what it printed if it fails."""
         self._recorder.action("kubectl " + " ".join(args), self.namespace)
-        return self._kubectl.run("--namespace", self.namespace, *args, stdin=stdin, check=check)
+        limit = KUBECTL_LIMIT * self.facts.time_scale
+        return self._kubectl.run("--namespace", self.namespace, *args, stdin=stdin, check=check, timeout=limit)
+
+    def kubectl_begun(self, *args: str) -> AbstractContextManager[Begun]:
+        """Begin a kubectl in the scenario's namespace that goes on meanwhile; on leaving it is ended."""
+        self._recorder.action("kubectl " + " ".join(args), self.namespace)
+        return self._kubectl.begun("--namespace", self.namespace, *args, within=KUBECTL_LIMIT * self.facts.time_scale)
 
     def create_pod(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Create a bare pod in the scenario's namespace."""

@@ -5,15 +5,18 @@ No kubeconfig, cache or preference of the user is read or written.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import shutil
 import subprocess
 import tempfile
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 from conformance.errors import ConformanceError, ToolMissing
+from conformance.kube.begun import Begun
 from conformance.process import Result
 
 
@@ -52,7 +55,7 @@ class Kubectl:
                 check=False,
             )
         except FileNotFoundError as error:
-            raise ToolMissing(f"kubectl is not at {self.binary}; build it, or point the suite at another one") from error
+            raise self._missing() from error
         except subprocess.TimeoutExpired as error:
             raise ConformanceError(
                 f"`kubectl {shlex.join(args)}` did not end within {timeout:g} s; look whether the API server answers, or allow it more time"
@@ -62,9 +65,32 @@ class Kubectl:
             raise KubectlError(result)
         return result
 
+    @contextlib.contextmanager
+    def begun(self, *args: str, within: float = 120.0) -> Iterator[Begun]:
+        """Begin `kubectl ARGS`, and end it on leaving if it has not ended by itself; `within` is seconds, of each wait for it."""
+        try:
+            process = subprocess.Popen(
+                [str(self.binary), *args],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=self._environment(),
+            )
+        except FileNotFoundError as error:
+            raise self._missing() from error
+        begun = Begun(args, process, within)
+        try:
+            yield begun
+        finally:
+            begun.end()
+
     def close(self) -> None:
         """Remove the home that was made for it."""
         self._finalizer()
+
+    def _missing(self) -> ToolMissing:
+        return ToolMissing(f"kubectl is not at {self.binary}; build it, or point the suite at another one")
 
     def _environment(self) -> dict[str, str]:
         own = {"KUBECONFIG": str(self.kubeconfig), "KUBERC": "off", "KUBECACHEDIR": self._home, "LC_ALL": "C.UTF-8"}

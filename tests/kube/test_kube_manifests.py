@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -92,3 +93,36 @@ def test_kubectl_that_hangs_or_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ToolMissing, match="kubectl is not at"):
         missing.run("get")
     missing.close()
+
+
+def test_a_kubectl_that_goes_on_meanwhile(tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    os.mkfifo(go)
+    kubectl = Kubectl(script(tmp_path, f"echo waiting; read -r line < {go}; echo done $line; echo beside >&2; exit 5"), tmp_path / "config")
+    with kubectl.begun("rollout", "status") as status:
+        assert status.says("wait") == "waiting\n"
+        go.write_text("indeed\n")
+        result = status.result()
+    assert (result.code, result.out, result.err) == (5, "waiting\ndone indeed\n", "beside\n")
+    kubectl.close()
+
+
+def test_a_kubectl_that_was_begun_is_ended(tmp_path: Path) -> None:
+    kubectl = Kubectl(script(tmp_path, "echo $$; exec sleep 60"), tmp_path / "config")
+    with kubectl.begun("get") as begun:
+        pid = int(begun.says(""))
+        os.kill(pid, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with kubectl.begun("get", within=0.1) as begun, pytest.raises(ConformanceError, match="did not end within"):
+        begun.result()
+    with kubectl.begun("get", within=0.1) as begun, pytest.raises(ConformanceError, match="was to say 'word'"):
+        begun.says("word")
+    silent = Kubectl(script(tmp_path, "echo no >&2; exit 1"), tmp_path / "config")
+    with silent.begun("get") as begun, pytest.raises(ConformanceError, match=r"it said: no"):
+        begun.says("word")
+    missing = Kubectl(tmp_path / "none", tmp_path / "config")
+    with pytest.raises(ToolMissing, match="kubectl is not at"), missing.begun("get"):
+        pytest.fail("it cannot have begun")
+    for one in (kubectl, silent, missing):
+        one.close()
