@@ -26,7 +26,8 @@ from conformance.model.eligibility import eligibility
 from conformance.model.status import expected
 from conformance.trace.entries import Entry
 from conformance.trace.world import World
-from tests.guarantees.history import History, daemonset, node
+from tests.guarantees.history import History
+from tests.guarantees.objects import daemonset, node
 
 NODES = 100
 BUDGET = 10

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from conformance.guarantees.authors import CONTROLLER, by_controller, owner_uid
-from conformance.guarantees.quiet import Silence
+from conformance.guarantees.quiet import QUIET, Silence
 from conformance.guarantees.recent import Recent
 from conformance.guarantees.watched import Watched
 from conformance.kube.records import ControllerRevision, DaemonSet, Node, Object, Pod
@@ -126,7 +126,9 @@ class Ledger:
 
     def _touch(self, watched: Watched, author: str) -> None:
         watched.version += 1
-        watched.changed_at = self.now
+        if author == CONTROLLER and 0.0 < self.received < watched.changed_done + QUIET and self.now >= watched.changed_at + QUIET:
+            watched.restless_at = self.now
+        watched.changed_at, watched.changed_done = self.now, self.done
         if author != CONTROLLER:
             watched.others_at = self.now
             watched.others.append((self.now, self.done))

@@ -62,7 +62,8 @@ def truthful(step: Step, doubts: dict[str, Doubt]) -> Evaluation:
     observedGeneration neither falls nor runs ahead of the generation. When the DaemonSet is quiet (nothing changed for 2 s): all seven
     equal the oracle. A slow controller may still put them right by itself within 10 s (LATE), but not when something else has happened
     that made it look (a write that the API server had before it answered what else happened is no reaction to that), nor after the end.
-    Where the API server took seconds for a single write meanwhile (SLOW), nobody knows who was late: undecided.
+    If news comes late of a write of the controller that the API server had, by its clock, within 2 s of the last change, it was not quiet:
+    it is looked at when it is. Where the API server took seconds for a single write meanwhile (SLOW), nobody knows who was late: undecided.
 
     Not held against it: a generation that the controller has not observed, a controller that does not run, and counters that went stale by
     a change that wakes no sync (node deletion; a NoSchedule taint under a running pod, or under a pending one, from 1.33 on).
@@ -73,7 +74,8 @@ def truthful(step: Step, doubts: dict[str, Doubt]) -> Evaluation:
     if step.quiet is not None:
         return _doubted(step, step.quiet, _compare(step, step.quiet), doubts)
     if step.entry.type == "end":
-        said = [_held_against(step, doubt) for doubt in doubts.values()]
+        ledger = step.ledger
+        said = [_held_against(step, doubt) for uid, doubt in doubts.items() if not _unfounded(ledger.daemonsets.get(uid), doubt)]
         return [one for one in said if isinstance(one, Violation)] or next(iter(said), None)
     written, watched = _written(step), _watched(step)
     lie = _settle(step, watched, doubts) if watched is not None and watched.uid in doubts else None
@@ -93,7 +95,7 @@ def _watched(step: Step) -> Watched | None:
 def _doubted(step: Step, watched: Watched, said: Evaluation, doubts: dict[str, Doubt]) -> Evaluation:
     """Keep a lie for later; one that was kept already, and is looked at again, is none that was put right."""
     doubt = doubts.pop(watched.uid, None)
-    if doubt is not None:
+    if doubt is not None and not _unfounded(watched, doubt):
         return _held_against(step, doubt)
     if isinstance(said, Violation):
         doubts[watched.uid] = Doubt(said, step.ledger.now, watched.others_at, watched.version)
@@ -104,6 +106,9 @@ def _doubted(step: Step, watched: Watched, said: Evaluation, doubts: dict[str, D
 def _settle(step: Step, watched: Watched, doubts: dict[str, Doubt]) -> Violation | Undecided | None:
     """The DaemonSet has changed since its status was found wrong: was it put right, and by the controller alone?"""
     doubt = doubts[watched.uid]
+    if _unfounded(watched, doubt):
+        del doubts[watched.uid]
+        return None
     # Without an audit log the first change since then is taken to be the controller's.
     alone = watched.others_at == doubt.others_at if step.audited else watched.version == doubt.version + 1
     in_time = (alone or _in_flight(step, watched, doubt)) and step.ledger.now - doubt.at <= LATE
@@ -111,6 +116,11 @@ def _settle(step: Step, watched: Watched, doubts: dict[str, Doubt]) -> Violation
         return None  # it may need more than one write
     del doubts[watched.uid]
     return None if in_time else _held_against(step, doubt)
+
+
+def _unfounded(watched: Watched | None, doubt: Doubt) -> bool:
+    """Whether the controller had gone on within QUIET, and only the news of it came later: it will be quiet anew, and be looked at then."""
+    return watched is not None and watched.restless_at >= doubt.at
 
 
 def _held_against(step: Step, doubt: Doubt) -> Violation | Undecided:

@@ -50,6 +50,10 @@ class Watched:
         self.version = 0
         self.changed_at = 0.0
         self.others_at = 0.0
+        #: when the API server had answered the last change (its clock; 0.0: not known), and when news of a write of the controller came so
+        #: late that it had seemed quiet, which it was not by that clock
+        self.changed_done = 0.0
+        self.restless_at = float("-inf")
         #: the last changes by others: when they were seen, and when the API server had answered their requests
         self.others: deque[tuple[float, float]] = deque(maxlen=OTHERS)
         #: when something last changed that makes the controller look at it, and something that does not

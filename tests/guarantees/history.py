@@ -15,7 +15,6 @@ Every call is one entry (two with its authorship) a millisecond after the one be
 from __future__ import annotations
 
 import copy
-import string
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +25,7 @@ from conformance.guarantees.authors import CONTROLLER as CONTROLLER  # noqa: PLC
 from conformance.guarantees.judge import Judge, Tally
 from conformance.guarantees.promise import REGISTRY
 from conformance.trace.entries import Entry, EntryType
+from tests.guarantees.objects import AUTOMATIC, NS, Json, owner, pinned
 
 KUBELET = "conformance:kubelets"
 SCENARIO = "conformance:scenario"
@@ -34,90 +34,6 @@ PODGC = "system:serviceaccount:kube-system:pod-garbage-collector"
 GC = "system:serviceaccount:kube-system:generic-garbage-collector"
 
 START = 1_800_000_000
-Json = dict[str, Any]
-NS = "test"
-AUTOMATIC: list[Json] = [
-    {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"},
-    {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"},
-    *(
-        {"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoSchedule"}
-        for key in ("disk-pressure", "memory-pressure", "pid-pressure", "unschedulable")
-    ),
-]
-
-
-def node(name: str, *, labels: dict[str, str] | None = None, taints: list[Json] | None = None) -> Json:
-    ready = {"type": "Ready", "status": "True"}
-    return {
-        "kind": "Node",
-        "metadata": {"name": name, "uid": f"node-{name}", "labels": labels or {}},
-        "spec": {"taints": taints or []},
-        "status": {"conditions": [ready]},
-    }
-
-
-def taint(key: str, effect: str = "NoSchedule", value: str = "") -> Json:
-    return {"key": key, "effect": effect, "value": value}
-
-
-def daemonset(name: str = "agent", *, uid: str = "", image: str = "1", labels: dict[str, str] | None = None, **spec: Any) -> Json:
-    template_spec = {
-        "containers": [{"name": "main", "image": f"agent:{image}", "command": ["run"], "resources": {"limits": {"memory": "64Mi"}}}],
-        "restartPolicy": "Always",
-        "terminationGracePeriodSeconds": 30,
-        "schedulerName": "default-scheduler",
-        **spec.pop("template", {}),
-    }
-    rolling = {"maxUnavailable": spec.pop("max_unavailable", 1), "maxSurge": spec.pop("max_surge", 0)}
-    strategy = spec.pop("strategy", "RollingUpdate")
-    return {
-        "kind": "DaemonSet",
-        "metadata": {
-            "name": name,
-            "namespace": NS,
-            "uid": uid or f"ds-{name}",
-            "generation": 1,
-            "labels": labels or {},
-            "annotations": {"deprecated.daemonset.template.generation": "1"},
-        },
-        "spec": {
-            "selector": {"matchLabels": {"app": name}},
-            "template": {"metadata": {"labels": {"app": name}}, "spec": template_spec},
-            "updateStrategy": {"type": strategy, **({"rollingUpdate": rolling} if strategy == "RollingUpdate" else {})},
-            "minReadySeconds": spec.pop("min_ready", 0),
-            "revisionHistoryLimit": spec.pop("history_limit", 10),
-        },
-        "status": {},
-    }
-
-
-def owner(ds: Json) -> list[Json]:
-    meta = ds["metadata"]
-    return [
-        {
-            "apiVersion": "apps/v1",
-            "kind": "DaemonSet",
-            "name": meta["name"],
-            "uid": meta["uid"],
-            "controller": True,
-            "blockOwnerDeletion": True,
-        }
-    ]
-
-
-def pinned(name: str) -> Json:
-    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [name]}]}
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}
-
-
-def bare(name: str, on: str = "", **labels: str) -> Json:
-    """A pod that nobody owns."""
-    return {
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": NS, "uid": f"pod-{name}", "labels": labels},
-        "spec": {"nodeName": on, "containers": [{"name": "main", "image": "x"}]},
-        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]},
-    }
 
 
 class History:
@@ -335,20 +251,10 @@ class History:
         self.change(ds, by)
 
 
-def settled(count: int = 3, *, audited: bool = True, quiet: bool = True, **ds: Any) -> History:
-    """Nodes a, b, c …, each with a ready pod of DaemonSet agent, and nothing has happened for a while."""
-    h = History(audited=audited)
-    for name in string.ascii_lowercase[:count]:
-        h.list(node(name))
-    h.add(daemonset(**ds))
-    h.write_revision()
-    for name in string.ascii_lowercase[:count]:
-        h.create(name)
-        h.ready(name)
-    h.status()
-    if quiet:
-        h.wait(15)
-        h.note()
+def later(h: History) -> History:
+    h.wait(5)
+    h.note()
+    h.end()
     return h
 
 

@@ -1,21 +1,11 @@
-"""INV-3 and INV-4: what a rolling update takes away."""
+"""INV-3: a rolling update keeps its budget."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.guarantees.history import SCENARIO, History, judged, settled, taint
-
-
-def updating(count: int = 10, **ds: Any) -> History:
-    h = settled(count, **ds)
-    h.template("2")
-    return h
-
-
-# -- INV-3 ----------------------------------------------------------------------------------------------------------------------------
+from tests.guarantees.beginnings import settled, updating
+from tests.guarantees.history import SCENARIO, judged
 
 
 def test_one_after_the_other() -> None:
@@ -182,93 +172,6 @@ def test_a_budget_that_has_just_been_cut_is_the_old_one_for_a_moment() -> None:
     assert judged(h, "INV-3").violated == 1
 
 
-# -- INV-4 ----------------------------------------------------------------------------------------------------------------------------
-
-
-def surging(**ds: Any) -> History:
-    return updating(3, max_unavailable=0, max_surge=1, **ds)
-
-
-def test_old_pods_go_when_the_new_one_is_available() -> None:
-    h = surging()
-    for name in "abc":
-        old = h.pod(name)
-        h.create(name)
-        h.ready(name)
-        h.kill(name, pod=old)
-        h.gone(name)
-    tally = judged(h, "INV-4")
-    assert tally.verdict == "holds"
-    assert tally.could_have_failed == 3
-    assert judged(h, "INV-3").evaluated == 0
-
-
-def test_old_pod_deleted_before_the_new_one_is_ready() -> None:
-    h = surging()
-    old = h.pod("a")
-    h.create("a")
-    h.kill("a", pod=old)
-    tally = judged(h, "INV-4")
-    assert tally.violated == 1
-    assert "no other pod on the node was available" in tally.violations[0].message
-
-
-def test_old_pod_deleted_without_any_new_one() -> None:
-    h = surging()
-    h.kill("a")
-    assert judged(h, "INV-4").violated == 1
-
-
-def test_old_pod_deleted_before_min_ready_seconds() -> None:
-    h = surging(min_ready=10)
-    old = h.pod("a")
-    h.create("a")
-    h.ready("a")
-    h.wait(5)
-    h.kill("a", pod=old)
-    assert judged(h, "INV-4").violated == 1
-
-
-def test_new_pod_that_lost_its_readiness_a_moment_ago() -> None:
-    h = surging()
-    old = h.pod("a")
-    h.create("a")
-    h.ready("a")
-    h.unready("a")
-    h.kill("a", pod=old)
-    assert judged(h, "INV-4").verdict == "holds"
-
-
-def test_unready_old_pod_may_go() -> None:
-    h = surging()
-    old = h.pod("a")
-    h.unready("a")
-    h.wait(3)
-    h.kill("a", pod=old)
-    assert judged(h, "INV-4").evaluated == 0
-
-
-def test_nodes_that_no_longer_match_lose_their_pods_at_once() -> None:
-    h = surging()
-    h.respec(nodeSelector={"disk": "ssd"})
-    h.kill("a")
-    assert judged(h, "INV-4").vacuous
-
-
-@pytest.mark.parametrize(("spare", "verdict"), [(True, "holds"), (False, "violated")])
-def test_a_node_with_a_no_schedule_taint_waits_for_more_than_is_desired(spare: bool, verdict: str) -> None:
-    h = settled(3, max_unavailable=0, max_surge=1)
-    h.node("a")["spec"]["taints"] = [taint("keep-out")]
-    h.change(h.node("a"))
-    if not spare:
-        h.unready("b")
-    h.wait(3)
-    h.template("2")
-    h.wait(2)
-    h.kill("a")
-    assert judged(h, "INV-4").verdict == verdict
-
-
 @pytest.mark.parametrize(("told", "violated"), [(True, 1), (False, 0)])
 def test_what_its_own_status_shows_the_controller_knew(told: bool, violated: int) -> None:
     """Pods became ready a moment ago; did the controller delete them as available ones? It did if it had counted them."""
@@ -293,52 +196,3 @@ def test_a_creation_after_a_deletion_is_another_sync() -> None:
     h.create("a")
     h.kill("b")
     assert judged(h, "INV-3").violated == 1
-
-
-def test_a_pod_that_goes_between_two_looks_is_a_known_deviation() -> None:
-    """Its node is neither given a new pod nor counted: broken, but by Kubernetes' own race."""
-    h = updating(4, max_unavailable=2)
-    h.kill("a")
-    h.kill("b")
-    h.gone("a")
-    h.kill("c")
-    tally = judged(h, "INV-3")
-    assert (tally.known, tally.violated, tally.verdict) == (1, 0, "violated")
-    assert [contradicted for claims in tally.deviations.values() for contradicted in claims] == ["003-28", "D9-05"]
-
-
-def test_the_known_deviation_excuses_no_more_than_the_nodes_it_is_about() -> None:
-    h = updating(5, max_unavailable=2)
-    for name in "abcd":
-        h.kill(name)
-        if name == "a":
-            h.gone(name)
-    tally = judged(h, "INV-3")
-    assert (tally.known, tally.violated) == (1, 1)
-
-
-def test_a_pod_that_went_long_ago_excuses_nothing() -> None:
-    h = updating(4, max_unavailable=2)
-    h.kill("a")
-    h.kill("b")
-    h.gone("a")
-    h.wait(5)
-    h.kill("c")
-    assert judged(h, "INV-3").violated == 1
-
-
-def test_a_race_that_is_lost_twice_is_none() -> None:
-    h = updating(6, max_unavailable=1)
-    h.kill("a")
-    h.gone("a")
-    h.kill("b")
-    h.gone("b")
-    for name in "ab":
-        h.create(name)
-        h.ready(name)
-    h.wait(2)
-    h.kill("c")
-    h.gone("c")
-    h.kill("d")
-    tally = judged(h, "INV-3")
-    assert (tally.known, tally.violated) == (1, 1)

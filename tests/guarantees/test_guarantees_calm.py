@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.guarantees.history import CONTROLLER, SCENARIO, History, judged, node, settled, taint
+from tests.guarantees.beginnings import settled
+from tests.guarantees.history import CONTROLLER, SCENARIO, History, judged
+from tests.guarantees.objects import node, taint
 
 # -- INV-11 ---------------------------------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.guarantees.history import CONTROLLER, GC, KUBELET, SCENARIO, History, bare, judged, node, owner, settled, taint
+from tests.guarantees.beginnings import settled
+from tests.guarantees.history import CONTROLLER, GC, KUBELET, SCENARIO, History, judged
+from tests.guarantees.objects import bare, node, owner, taint
 
 # -- INV-5 ----------------------------------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.guarantees.history import SCENARIO, History, judged, settled
+from tests.guarantees.beginnings import settled
+from tests.guarantees.history import SCENARIO, History, judged
 
 
 def updated(*, quiet: bool = True, **ds: Any) -> History:

@@ -7,7 +7,9 @@ import pytest
 from conformance.guarantees.judge import Judge, Tally, in_time, judge_trace
 from conformance.guarantees.promise import REGISTRY, Guarantee, Mark, Step, Undecided, Violation
 from conformance.trace.entries import Entry, Header
-from tests.guarantees.history import KUBELET, SCENARIO, History, bare, judged, node, settled, verdicts
+from tests.guarantees.beginnings import settled
+from tests.guarantees.history import KUBELET, SCENARIO, History, judged, verdicts
+from tests.guarantees.objects import bare, node
 
 
 def _made(judge: object, on: tuple[str, ...] = ("pods",), reads: tuple[str, ...] = ()) -> Guarantee:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.guarantees.history import SCENARIO, History, bare, judged, owner, settled
+from tests.guarantees.beginnings import settled
+from tests.guarantees.history import SCENARIO, History, judged
+from tests.guarantees.objects import bare, owner
 
 
 def surging() -> History:

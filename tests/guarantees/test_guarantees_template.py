@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.guarantees.history import AUTOMATIC, SCENARIO, History, Json, judged, pinned, settled
+from tests.guarantees.beginnings import settled
+from tests.guarantees.history import SCENARIO, History, judged
+from tests.guarantees.objects import AUTOMATIC, Json, pinned
 
 PREFERRED = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "preference": {"matchExpressions": []}}]}
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from tests.guarantees.history import CONTROLLER, GC, SCENARIO, History, Json, bare, daemonset, node, owner, taint
+from tests.guarantees.history import CONTROLLER, GC, SCENARIO, History
+from tests.guarantees.objects import Json, bare, daemonset, node, owner, taint
 
 #: Defect -> the guarantee that has to notice it.
 DEFECTS = {

@@ -24,7 +24,7 @@ from conformance.report.markdown import MOST, of_run, of_runs
 from conformance.report.merged import schema
 from conformance.report.results import Finding, Outcome, Run, ScenarioResult
 from conformance.report.write import reported, write_merged, write_report
-from tests.report import synthetic
+from tests.report import stories, synthetic
 from tests.report.test_report_page import Page
 
 CLAIMS = {
@@ -118,7 +118,7 @@ def test_versions_and_clusters_with_nothing_in_common_still_differ(tmp_path: Pat
 
 
 def test_a_claim_that_only_a_guarantee_decides_differently_has_its_cause(tmp_path: Path) -> None:
-    broken = synthetic.tally("INV-1", violated=[synthetic.violation(synthetic.rolling_update(broken=True))])
+    broken = synthetic.tally("INV-1", violated=[synthetic.violation(stories.rolling_update(broken=True))])
     runs = [
         run(tmp_path / "e", "embedded", "v1.37.1", p02("passed", tallies=[synthetic.tally("INV-1")])),
         run(tmp_path / "k", "kind", "v1.37.1", p02("passed", tallies=[broken])),

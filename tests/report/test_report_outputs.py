@@ -15,7 +15,7 @@ from conformance.report.results import Run
 from conformance.report.story import tell
 from conformance.trace.entries import Entry
 from conformance.trace.world import World
-from tests.report import synthetic
+from tests.report import stories, synthetic
 
 pytest_plugins = ("pytester",)
 
@@ -49,7 +49,7 @@ def test_the_terminal_counts_items_that_were_left_out_of_a_scenario_that_ran() -
 
 
 def test_a_trace_judged_again_is_told() -> None:
-    broken = synthetic.tally("G3", violated=[synthetic.violation(synthetic.rolling_update(broken=True))])
+    broken = synthetic.tally("G3", violated=[synthetic.violation(stories.rolling_update(broken=True))])
     said = terminal.judged(synthetic.header("R02"), [broken, synthetic.tally("G10", undecided=2)])
     assert said[1] == "G3   violated  evaluated 40, could have failed 12, violated 1"
     assert "entry 63" in said[2]
@@ -116,7 +116,7 @@ def test_allure_gets_parameters_steps_and_attachments(pytester: pytest.Pytester)
 
 
 def test_the_story_ends_where_it_breaks() -> None:
-    entries = synthetic.rolling_update(broken=True)
+    entries = stories.rolling_update(broken=True)
     broken = synthetic.violation(entries)
     world = World()
     lines = tell(((entry, *world.apply(entry)) for entry in entries), broken.seq)
@@ -128,7 +128,7 @@ def test_the_story_ends_where_it_breaks() -> None:
 
 
 def test_the_story_of_a_wait_is_its_last_events() -> None:
-    entries: list[Entry] = synthetic.join_and_leave()
+    entries: list[Entry] = stories.join_and_leave()
     world = World()
     lines = tell(((entry, *world.apply(entry)) for entry in entries), None)
     assert len(lines) == 20

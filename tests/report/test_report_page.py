@@ -16,7 +16,7 @@ from conformance.report.rendering import gist, issue, upstream
 from conformance.report.style import asset
 from conformance.report.write import write_report
 from conformance.trace import store
-from tests.report import synthetic
+from tests.report import stories, synthetic
 
 VOID = frozenset({"meta", "link", "br", "hr", "img", "input"})
 
@@ -160,7 +160,7 @@ def test_a_run_of_45_scenarios_is_fast_and_small(tmp_path: Path) -> None:
     folder = tmp_path / "report"
     (folder / "scenarios").mkdir(parents=True)
     (folder / "run.json").write_bytes(msgspec.json.encode(synthetic.RUN))
-    entries = synthetic.rolling_update(nodes=40, budget=4)
+    entries = stories.rolling_update(nodes=40, budget=4)
     for index in range(45):
         store.write(folder / "traces" / f"{index}.jsonl", synthetic.header("R02"), entries)
         made = synthetic.result(f"R{index}", "passed", "An update keeps its budget.", f"traces/{index}.jsonl")

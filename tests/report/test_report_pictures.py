@@ -18,7 +18,8 @@ from conformance.report.replay import wanted
 from conformance.report.timeline import Break, timeline
 from conformance.report.wording import words
 from conformance.trace.entries import Entry
-from tests.report import synthetic
+from tests.report import stories, synthetic
+from tests.report.story import Story
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -32,7 +33,7 @@ def classes(picture: str) -> set[str]:
 
 
 def test_states_follow_one_another() -> None:
-    lane = seen(synthetic.rolling_update(nodes=2, budget=1)).lanes[0]
+    lane = seen(stories.rolling_update(nodes=2, budget=1)).lanes[0]
     old, new = lane.bars
     assert [segment.state for segment in old.segments] == ["pending", "starting", "ready", "ready", "terminating"]
     assert [segment.outdated for segment in old.segments] == [False, False, False, True, True]
@@ -44,7 +45,7 @@ def test_states_follow_one_another() -> None:
 
 
 def test_nodes_come_and_go_and_have_conditions() -> None:
-    lanes = {lane.node.rpartition("-")[2]: lane for lane in seen(synthetic.join_and_leave()).lanes}
+    lanes = {lane.node.rpartition("-")[2]: lane for lane in seen(stories.join_and_leave()).lanes}
     assert [band.condition for band in lanes["b"].bands] == ["cordoned"]
     assert [band.condition for band in lanes["a"].bands] == ["tainted"]
     assert [band.condition for band in lanes["late"].bands] == ["not-ready"]
@@ -58,7 +59,7 @@ def test_nodes_come_and_go_and_have_conditions() -> None:
 
 @pytest.mark.parametrize("standalone", [True, False])
 def test_a_timeline_is_well_formed_and_told_in_words(standalone: bool) -> None:
-    entries = synthetic.rolling_update(broken=True)
+    entries = stories.rolling_update(broken=True)
     known = seen(entries)
     broken = synthetic.violation(entries)
     picture = timeline(known, [Break(broken.at, tuple(broken.objects), broken.message)], title="R02 <&>", standalone=standalone)
@@ -72,14 +73,14 @@ def test_a_timeline_is_well_formed_and_told_in_words(standalone: bool) -> None:
 
 
 def test_outdated_pods_are_hatched_and_no_others() -> None:
-    known = seen(synthetic.rolling_update(nodes=3, budget=1))
+    known = seen(stories.rolling_update(nodes=3, budget=1))
     outdated = [segment for lane in known.lanes for bar in lane.bars for segment in bar.segments if segment.outdated]
     hatched = [each for each in ET.fromstring(timeline(known)).iter() if each.get("class") == "outdated" and each.get("x") != "0"]
     assert len(hatched) == len(outdated) == 6
 
 
 def test_a_violation_marks_the_row_of_its_pod() -> None:
-    entries = synthetic.rolling_update(broken=True)
+    entries = stories.rolling_update(broken=True)
     broken = synthetic.violation(entries)
     picture = timeline(seen(entries), [Break(broken.at, tuple(broken.objects), "x")])
     mark = next(each for each in ET.fromstring(picture).iter() if each.get("class") == "mark")
@@ -92,7 +93,7 @@ def test_a_violation_marks_the_row_of_its_pod() -> None:
 
 
 def test_many_nodes_share_a_row_but_a_broken_one_never_hides() -> None:
-    entries = synthetic.rolling_update(nodes=60, budget=20)
+    entries = stories.rolling_update(nodes=60, budget=20)
     known = seen(entries)
     last = known.lanes[-1]
     picture = timeline(known, [Break(5.0, (f"nodes/{last.node}",), "x")], most=10)
@@ -104,7 +105,7 @@ def test_many_nodes_share_a_row_but_a_broken_one_never_hides() -> None:
 
 
 def test_the_curve_counts_unavailable_nodes() -> None:
-    known = seen(synthetic.rolling_update(nodes=6, budget=2))
+    known = seen(stories.rolling_update(nodes=6, budget=2))
     [workload] = updating(known)
     began = workload.specs[1][0]
     counted = points(known, workload)
@@ -117,14 +118,14 @@ def test_the_curve_counts_unavailable_nodes() -> None:
 
 
 def test_the_curve_shows_what_goes_beyond_the_budget() -> None:
-    known = seen(synthetic.rolling_update(broken=True))
+    known = seen(stories.rolling_update(broken=True))
     [workload] = updating(known)
     assert max(point.unavailable for point in points(known, workload) if point.at >= workload.specs[1][0]) == 3
     assert "over" in classes(curve(known, workload, standalone=True))
 
 
 def test_a_surge_counts_surplus_pods() -> None:
-    known = seen(synthetic.surge_update(nodes=5, budget=2))
+    known = seen(stories.surge_update(nodes=5, budget=2))
     [workload] = updating(known)
     counted = [point for point in points(known, workload) if point.at >= workload.specs[1][0]]
     assert max(point.surge for point in counted) == 2
@@ -133,7 +134,7 @@ def test_a_surge_counts_surplus_pods() -> None:
 
 
 def test_min_ready_seconds_delays_availability() -> None:
-    story = synthetic.Story()
+    story = Story()
     node = story.node("a")
     body = story.daemonset("v1", generation=1)
     story.put("daemonsets", {**body, "spec": {**body["spec"], "minReadySeconds": 2}})
@@ -146,7 +147,7 @@ def test_min_ready_seconds_delays_availability() -> None:
 
 
 def test_no_curve_without_an_update() -> None:
-    assert updating(seen(synthetic.join_and_leave())) == []
+    assert updating(seen(stories.join_and_leave())) == []
 
 
 @pytest.mark.parametrize("count", [1, 7, 40, 400])
