@@ -48,6 +48,7 @@ def test_a_pod_that_waits_stays_when_its_node_stops_matching(cluster: ScenarioCl
     agent = daemonset("agent.yaml", node_selector={"disktype": "ssd"}, template=_requests(BIG))
     waits = _waits_for_cpu(agent, full)
     trace.until(waits, agent.available_on(free), agent.status(desired_number_scheduled=2, number_available=1))
+    trace.stays(waits, seconds=3)  # a sync that the creation still had coming would see the change
 
     full.unlabel("disktype")
 

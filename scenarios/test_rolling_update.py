@@ -152,7 +152,12 @@ def test_bad_updates_in_quick_succession_break_no_more_than_one(cluster: Scenari
 
     stuck = agent.pods_where(
         "three old pods run, and one of the last template does not",
-        lambda pods: len(pods) == 4 and sum(pod.metadata.uid in old and pod.ready for pod in pods) == 3,
+        lambda pods: (
+            len(pods) == 4
+            and sum(pod.metadata.uid in old and pod.ready for pod in pods) == 3
+            and [(c.image, pod.terminating) for pod in pods if not pod.ready for c in pod.spec.containers]
+            == [("registry.invalid/three:missing", False)]
+        ),
     )
     trace.until(stuck, agent.status(updated_number_scheduled=1, number_unavailable=1))
     trace.stays(stuck, seconds=5)

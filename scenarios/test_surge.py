@@ -120,6 +120,7 @@ def test_of_two_pods_on_a_node_the_older_one_counts(cluster: ScenarioCluster, da
     old = agent.pod_on(node)
     cluster.unready_pod(old.metadata.name)
     trace.until(agent.status(number_ready=0))
+    trace.stays(agent.status(number_ready=0), seconds=2)  # which pod is the older one is told by whole seconds, and else by name
 
     agent.set_image()
 

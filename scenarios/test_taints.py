@@ -111,30 +111,28 @@ def test_noexecute_removes_the_pod(cluster: ScenarioCluster, daemonset: Create, 
     trace.until(agent.exactly_on(free, tainted), agent.status(desired_number_scheduled=2))
 
 
-@scenario("T05", seconds=12)
+@scenario("T05", seconds=25)
 @claim("D5-10", "D8-04", "D8-14")
 @needs(Capability.CHANGE_NODE, nodes=2)
 def test_a_taint_that_is_tolerated_for_a_while(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A pod that tolerates a NoExecute taint for so long is evicted then, with that as the reason, and made anew on the same node."""
     tainted, other = cluster.nodes.join(2)
-    briefly = {"key": "example.com/maintenance", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 3}
+    briefly = {"key": "example.com/maintenance", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 8}
     agent = daemonset("agent.yaml", template={"spec": {"tolerations": [briefly]}})
     trace.until(agent.exactly_on(tainted, other), agent.status(number_available=2))
-    before = agent.uids()
-    evicted = agent.pod_on(tainted).metadata.name
+    kept = agent.pod_on(other).metadata.uid
 
     tainted.taint("example.com/maintenance", "NoExecute")
 
-    trace.until(cluster.pod_absent(evicted), agent.replaced(before, tainted))
-    [why] = [c for c in trace.past.last_pod(evicted).status.conditions if c.type == "DisruptionTarget"]
-    assert why.reason == "DeletionByTaintManager"
-    again = agent.pod_on(tainted).metadata.name
-    trace.until(cluster.pod_absent(again), agent.status(desired_number_scheduled=2, number_misscheduled=0))
-    # The second one met the taint when it was bound; timestamps of the API have a resolution of one second.
-    assert trace.past.seconds_alive(again) > 3 - 1
+    trace.until(cluster.event("SuccessfulCreate", agent, times=4))
     tainted.untaint("example.com/maintenance")
-    trace.until(agent.exactly_on(tainted, other), agent.status(number_available=2))
-    assert agent.uids()[other.name] == before[other.name]
+    trace.until(agent.exactly_on(tainted, other), agent.status(number_available=2, number_misscheduled=0))
+    assert agent.uids()[other.name] == kept
+    names = [pod["metadata"]["name"] for pod in trace.past.created(agent) if pod["metadata"]["uid"] != kept]
+    for evicted in names[:2]:
+        assert "DeletionByTaintManager" in {c.reason for c in trace.past.last_pod(evicted).status.conditions}
+    # The second one met the taint when it was bound. The news of that may have come late, on a busy machine.
+    assert trace.past.seconds_alive(names[1]) > 8 - 4
 
 
 @scenario("T07")
