@@ -1,25 +1,18 @@
-"""A run on a cluster that is there already, played by the embedded one; left out where its components have not been built."""
+"""One run on a cluster that is there already: who it is, what it may, that it is the only one, and that it leaves no trace."""
 
 from __future__ import annotations
 
 import contextlib
 import functools
-import json
 import os
-import signal
 import stat
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from seen_by_others import namespaces, states
 
-from conformance.cli import main
-from conformance.clusters.embedded import EmbeddedCluster, EmbeddedProvider, components
+from conformance.clusters.embedded import EmbeddedCluster
 from conformance.clusters.existing import kubeconfig as kubeconfigs
 from conformance.clusters.existing import owning, undo
 from conformance.clusters.existing.lease import NAME
@@ -27,38 +20,10 @@ from conformance.clusters.existing.nodes import BorrowedNode
 from conformance.clusters.existing.probing import ROLES
 from conformance.clusters.existing.provider import ExistingProvider, Session, Terms, reach
 from conformance.clusters.protocol import Capability
-from conformance.components import build
-from conformance.errors import ApiError, ClusterError, ConformanceError, NotOffered, UsageError
-from conformance.kube.api import Api
+from conformance.errors import ApiError, ClusterError, NotOffered, UsageError
 from conformance.kube.manifests import load
 from conformance.kube.records import Taint
 from conformance.kube.resources import path
-
-ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture(scope="module")
-def host() -> Iterator[EmbeddedCluster]:
-    try:
-        missing = build.verify([*components.NAMES, "kubectl"])
-    except ConformanceError as error:
-        pytest.skip(f"the components cannot be built here: {error}")
-    if missing:
-        pytest.skip(f"not built yet: {', '.join(missing)}; `conformance build` does it")
-    with tempfile.TemporaryDirectory(prefix="cf") as name:
-        cluster = EmbeddedProvider("1.37", Path(name).resolve(), binaries=build.ensure(components.NAMES)).open()
-        cluster.add_nodes(4)
-        yield cluster
-        cluster.close()
-
-
-@pytest.fixture
-def copy(host: EmbeddedCluster, tmp_path: Path) -> Path:
-    """The user's own kubeconfig, with paths relative to it."""
-    file = tmp_path / "user" / "config"
-    file.parent.mkdir()
-    file.write_bytes(host.facts.kubeconfig.read_bytes())
-    return file
 
 
 def session(file: Path, folder: Path, terms: Terms | None = None) -> Session:
@@ -70,18 +35,6 @@ def session(file: Path, folder: Path, terms: Terms | None = None) -> Session:
 
 def provider(made: Session, terms: Terms | None = None) -> ExistingProvider:
     return ExistingProvider(made.reached, made.run, terms or Terms(), alive=made.check)
-
-
-def namespaces(api: Api) -> set[str]:
-    return {item["metadata"]["name"] for item in api.list(path("namespaces"), labelSelector=owning.RUN)["items"]}
-
-
-def states(api: Api) -> dict[str, Any]:
-    """Of every node what a user sees: labels, annotations, taints, cordon."""
-    return {
-        node["metadata"]["name"]: (node["metadata"].get("labels"), node["metadata"].get("annotations"), node["spec"])
-        for node in api.list(path("nodes"))["items"]
-    }
 
 
 def test_a_run_leaves_no_trace(host: EmbeddedCluster, copy: Path, tmp_path: Path) -> None:
@@ -180,50 +133,6 @@ def test_a_run_that_lost_its_lease_stops(host: EmbeddedCluster, copy: Path, tmp_
     made.end()
 
 
-DEAD = """
-import sys, signal, os
-from pathlib import Path
-from conformance.clusters.existing import kubeconfig
-from conformance.clusters.existing.nodes import BorrowedNode
-from conformance.clusters.existing.provider import ExistingProvider, Session, Terms, reach
-from conformance.kube.resources import path
-target = kubeconfig.find(Path(sys.argv[1]))
-terms = Terms(disruption=True)
-session = Session(reach(target, target.write(Path(sys.argv[2]))), terms)
-session.begin()
-cluster = ExistingProvider(session.reached, session.run, terms).open()
-cluster.api.create(path("namespaces"), {"metadata": {"name": "p01-killed", "labels": dict(cluster.facts.labels)}})
-node = BorrowedNode(cluster, cluster.yard.names[0])
-node.label(disktype="ssd")
-node.cordon()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_clean_takes_back_what_a_killed_run_left(
-    host: EmbeddedCluster, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = states(host.api)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    killed = subprocess.run([sys.executable, "-c", DEAD, str(copy), str(tmp_path)], env=environment, check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert states(host.api) != before
-    assert "p01-killed" in namespaces(host.api)
-    # Only the cluster is to be cleaned here: neither this user's other runs, nor containers.
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert main(["clean", "--kubeconfig", str(copy)]) == 0
-    said = capsys.readouterr().out
-    assert "removed namespace p01-killed" in said
-    assert "removed changes of node" in said
-    assert namespaces(host.api) == set()
-    taints = states(host.api)
-    assert {name: (labels, notes) for name, (labels, notes, _) in taints.items()} == {n: (a, b) for n, (a, b, _) in before.items()}
-    assert not any(spec.get("unschedulable") for _, _, spec in taints.values())
-    assert not list((tmp_path / f"dsc-{os.getuid()}" / "existing").iterdir())
-
-
 # -- who we are ---------------------------------------------------------------------------------------------------------------------------
 
 
@@ -306,54 +215,3 @@ def test_nodes_that_were_named(host: EmbeddedCluster, copy: Path, tmp_path: Path
         made.begin()
     made.end()
     assert namespaces(host.api) == set()
-
-
-# -- the whole suite, as a user runs it --------------------------------------------------------------------------------------------------
-
-
-def pytest_run(copy: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "", "XDG_RUNTIME_DIR": str(folder)}
-    command = [sys.executable, "-m", "pytest", "scenarios", "--cluster", "existing", "--kubeconfig", str(copy), *arguments]
-    return subprocess.run(
-        [*command, "--report", str(folder / "report")], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-
-
-@pytest.mark.parametrize(
-    ("arguments", "counts"),
-    [(["--allow-disruption"], "2 passed, 1 left-out"), (["-n", "2"], "1 passed, 2 left-out")],
-    ids=["alone, disruptive", "xdist"],
-)
-def test_scenarios_run_and_nothing_is_left(host: EmbeddedCluster, copy: Path, tmp_path: Path, arguments: list[str], counts: str) -> None:
-    before = states(host.api), host.fingerprint(), copy.read_bytes(), copy.stat().st_mtime_ns
-    chosen = "test_no_eligible_node_is_no_error or test_every_node_runs_one_pod or test_a_node_that_joins_gets_a_pod"
-    done = pytest_run(copy, tmp_path, "-k", chosen, "-q", *arguments)
-    assert done.returncode == pytest.ExitCode.OK, done.stdout + done.stderr
-    assert counts in done.stdout
-    assert "confined to the nodes that its scenario had borrowed" in done.stdout
-    statement = json.loads((tmp_path / "report" / "statement.json").read_text())
-    verdicts = {guarantee["id"]: guarantee["verdict"] for guarantee in statement["guarantees"]}
-    assert verdicts["INV-5"] == "unknown"  # it stands on authorship alone
-    assert verdicts["INV-6"] == "holds"
-    assert "audit log" in statement["lacking"]["audit-log"]
-    assert (states(host.api), host.fingerprint(), copy.read_bytes(), copy.stat().st_mtime_ns) == before
-    assert not list((tmp_path / f"dsc-{os.getuid()}" / "existing").iterdir())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--context", "nowhere"], "There is no context 'nowhere'"),
-        (["--kubernetes", "1.34"], "--kubernetes 1.34: the API server of"),
-        (["--component", "etcd=/bin/sh"], ""),
-        (["--image-prefix", "http://x"], "--image-prefix http://x"),
-        (["--on-node", "nowhere"], "there is no such node"),
-    ],
-)
-def test_wrong_usage_ends_with_exit_code_4(host: EmbeddedCluster, copy: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
-    before = host.fingerprint()
-    done = pytest_run(copy, tmp_path, *arguments)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR, done.stdout + done.stderr
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
-    assert host.fingerprint() == before

@@ -1,4 +1,4 @@
-"""The recorder against a scripted API server: order, authorship, waits, windows, and its end."""
+"""What the recorder writes down of a scripted API server: all of it, in the store's order, with its authors, up to its end."""
 
 from __future__ import annotations
 
@@ -7,70 +7,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from api_standin import LIMIT, Json, Refusal, StandIn, event, gone, listing, obj
+from recorded import HEADER, NODES, PODS, has, node, pod
 
-from conformance.errors import ApiError, ComponentDied, TraceError, WaitExpired
+from conformance.errors import ApiError, TraceError
 from conformance.kube.api import Api
 from conformance.kube.resources import path
-from conformance.trace.conditions import When, all_of
-from conformance.trace.entries import OBJECT_TYPES, Entry, Header
+from conformance.trace.conditions import When
+from conformance.trace.entries import OBJECT_TYPES, Entry
 from conformance.trace.recorder import Recorder
 from conformance.trace.store import partial_of, read
-from conformance.trace.world import World
-
-PODS = path("pods", "ns")
-NODES = path("nodes")
-HEADER = Header(1, "T01", "test", "v1.37.1", "stand-in", audited=True)
-
-
-@pytest.fixture
-def server() -> Iterator[StandIn]:
-    server = StandIn()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def make(server: StandIn, tmp_path: Path) -> Iterator[Callable[..., Recorder]]:
-    api = Api.connect(server.kubeconfig(tmp_path), patience=0.5)
-    made = []
-
-    def make(**options: Any) -> Recorder:
-        options = {"audit_log": None, "namespaces": ("ns",), **options}
-        recorder = Recorder(api, HEADER, tmp_path / "trace.jsonl", **options)
-        made.append(recorder)
-        recorder.start()
-        return recorder
-
-    yield make
-    for recorder in made:
-        if recorder._thread.is_alive():
-            recorder.stop()
-    api.close()
-
-
-def pod(name: str, rv: int, *, ready: bool = False, **meta: Any) -> Json:
-    return obj(name, rv, metadata=meta, status={"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]})
-
-
-def node(name: str, rv: int, **labels: str) -> Json:
-    return obj(name, rv, namespace="", metadata={"labels": labels})
-
-
-def has(name: str) -> When:
-    return When(
-        f"pods/{name} is there",
-        lambda world: ("ns", name) in world.pods,
-        lambda world: ", ".join(name for _, name in world.pods) or "no pods",
-        "kubectl --namespace ns get pods",
-    )
-
-
-def is_ready(name: str) -> When:
-    return When(f"{name} is ready", lambda world: ("ns", name) in world.pods and world.pods["ns", name].ready, lambda world: "not ready")
 
 
 def take_all(entries: Iterator[Entry], taken: list[Entry]) -> None:
@@ -194,118 +142,6 @@ def test_authors_stand_before_what_they_did(server: StandIn, make: Callable[...,
     recording = recorder.stop()
     told = [(entry.type, entry.rv, entry.detail.get("user")) for entry in recording.entries if entry.type in ("write", "added")]
     assert told == [("write", 14, "controller"), ("added", 14, None), ("write", 16, "scenario"), ("added", 16, None)]
-
-
-def test_a_state_of_one_event_is_not_missed(server: StandIn, make: Callable[..., Recorder]) -> None:
-    recorder = make()
-    threading.Timer(
-        0.02,
-        server.say,
-        (PODS, event("ADDED", pod("a", 11)) + event("MODIFIED", pod("a", 12, ready=True)) + event("DELETED", pod("a", 13))),
-    ).start()
-    recorder.until(is_ready("a"), within=LIMIT)
-
-
-def test_all_conditions_must_hold_at_once(server: StandIn, make: Callable[..., Recorder]) -> None:
-    recorder = make()
-    server.say(PODS, event("ADDED", pod("a", 11)), event("DELETED", pod("a", 12)), event("ADDED", pod("b", 13)))
-    recorder.until(has("b"))
-    with pytest.raises(WaitExpired):
-        recorder.until(has("a"), has("b"), within=0.1)
-    server.say(PODS, event("ADDED", pod("a", 14)))
-    recorder.until(all_of(has("a"), has("b")))
-
-
-def test_a_wait_that_runs_out_explains_itself(server: StandIn, make: Callable[..., Recorder], tmp_path: Path) -> None:
-    recorder = make()
-    recorder.action("create", "daemonsets/agent")
-    server.say(PODS, event("ADDED", pod("agent-x", 11)), event("MODIFIED", pod("agent-x", 12, ready=True)))
-    recorder.until(has("agent-x"), within=LIMIT)
-    with pytest.raises(WaitExpired) as caught:
-        recorder.until(has("agent-x"), has("agent-y"), within=0.05, scale=4)
-    message = str(caught.value)
-    assert isinstance(caught.value, AssertionError)
-    assert message.startswith("waited 0.2 s, and this did not come about:")
-    assert "  holds      pods/agent-x is there\n  does not   pods/agent-y is there\n             last seen: agent-x\n" in message
-    assert "pods/agent-x modified: Ready False->True" in message
-    assert f"export KUBECONFIG={tmp_path / 'kubeconfig'}; kubectl --namespace ns get pods" in message
-    notes = [entry.detail["text"] for entry in recorder.stop().entries if entry.type == "note"]
-    assert notes == ["wait begins", "wait ends", "wait begins", "wait expired"]
-
-
-def test_only_the_last_changes_are_shown(server: StandIn, make: Callable[..., Recorder]) -> None:
-    recorder = make()
-    server.say(PODS, *(event("MODIFIED", pod("a", rv, ready=rv % 2 == 0)) for rv in range(11, 51)))
-    with pytest.raises(WaitExpired) as caught:
-        recorder.until(When("rv 50 was seen, and that is not enough", lambda world: False), since=50, within=0.5)
-    shown = [line for line in str(caught.value).splitlines() if "pods/a modified" in line]
-    assert "the last 15 of 40 changes in between" in str(caught.value)
-    assert len(shown) == 15
-
-
-def test_since_keeps_a_wait_from_ending_before_its_cause_was_seen(server: StandIn, make: Callable[..., Recorder]) -> None:
-    server.lists(PODS, listing(10, pod("a", 4)))
-    recorder = make()
-    with pytest.raises(WaitExpired, match=r"resourceVersion 12\) was never seen; the trace had reached 4"):
-        recorder.until(has("a"), since=12, within=0.1)
-    server.say(PODS, event("MODIFIED", pod("a", 12)))
-    recorder.until(has("a"), since=12, within=LIMIT)
-    # A write of something that is not watched: the store has gone on.
-    server.say(NODES, event("ADDED", node("n", 20)))
-    recorder.until(has("a"), since=19, within=LIMIT)
-
-
-def test_a_window_ends_at_the_first_event_that_breaks_it(server: StandIn, make: Callable[..., Recorder]) -> None:
-    server.lists(PODS, listing(10, pod("a", 4)))
-    recorder = make()
-    recorder.stays(has("a"), seconds=0.05)
-    # Gone and back within one chunk: no sampling would see it.
-    threading.Timer(0.02, server.say, (PODS, event("DELETED", pod("a", 11)) + event("ADDED", pod("a", 12)))).start()
-    with pytest.raises(WaitExpired) as caught:
-        recorder.stays(has("a"), seconds=LIMIT)
-    message = str(caught.value)
-    assert message.startswith("this had to stay so for 20 s, and ended after 0.")
-    assert "does not   pods/a is there\n             last seen: no pods" in message
-    assert "pods/a deleted" in message
-    notes = [entry.detail["text"] for entry in recorder.stop().entries if entry.type == "note"]
-    assert notes == ["window begins", "window ends", "window begins", "window broken"]
-
-
-def test_one_of_several_conditions_breaks_a_window(server: StandIn, make: Callable[..., Recorder]) -> None:
-    server.lists(PODS, listing(10, pod("a", 4), pod("b", 5)))
-    recorder = make()
-    threading.Timer(0.02, server.say, (PODS, event("DELETED", pod("b", 11)))).start()
-    with pytest.raises(WaitExpired, match="  holds      pods/a is there\n  does not   pods/b is there"):
-        recorder.stays(has("a"), has("b"), seconds=LIMIT)
-
-
-def test_a_window_that_does_not_hold_at_its_begin(server: StandIn, make: Callable[..., Recorder]) -> None:
-    with pytest.raises(WaitExpired, match="this had to stay so"):
-        make().stays(has("a"), seconds=LIMIT)
-
-
-def test_a_dead_component_ends_a_wait(server: StandIn, make: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("conformance.trace.arrivals._TICK", 0.02)
-
-    def alive() -> None:
-        raise ComponentDied("etcd ended by itself")
-
-    with pytest.raises(ComponentDied):
-        make(alive=alive).until(has("a"), within=LIMIT)
-
-
-def test_a_condition_that_raises_ends_the_wait(server: StandIn, make: Callable[..., Recorder]) -> None:
-    def broken(world: World) -> bool:
-        if world.pods:
-            raise LookupError("a bug in the condition")
-        return False
-
-    recorder = make()
-    threading.Timer(0.02, server.say, (PODS, event("ADDED", pod("a", 11)))).start()
-    with pytest.raises(LookupError):
-        recorder.until(When("x", broken), within=LIMIT)
-    server.say(PODS, event("ADDED", pod("b", 12)))
-    recorder.until(has("b"), within=LIMIT)
 
 
 def test_a_judge_that_breaks_is_not_silent(server: StandIn, make: Callable[..., Recorder]) -> None:

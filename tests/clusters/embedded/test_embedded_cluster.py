@@ -1,0 +1,112 @@
+"""The embedded cluster itself, with the real components: what it promises, its secrets, its audit log, its components, its dirt."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from embedded_agent import LIMIT, Agent
+from tenacity import Retrying, stop_after_delay, wait_fixed
+
+from conformance.clusters.embedded import EmbeddedCluster, EmbeddedProvider, components
+from conformance.clusters.embedded.nodes import EmbeddedNodes
+from conformance.clusters.protocol import Capability, Provider
+from conformance.errors import ComponentDied, UsageError
+from conformance.kube.resources import path
+
+
+def test_it_is_what_the_protocol_promises(cluster: EmbeddedCluster, folder: Path) -> None:
+    provider: Provider = EmbeddedProvider("1.37", folder)
+    assert provider.name == cluster.facts.provider == "embedded"
+    lacking = {
+        Capability.REAL_KUBELET,
+        Capability.NODE_RESTART,
+        Capability.NODE_PRESSURE,
+        Capability.NODE_ISOLATION,
+        Capability.STATIC_POD,
+    }
+    assert cluster.facts.capabilities == set(Capability) - lacking
+    assert cluster.facts.lacking.keys() == lacking
+    assert cluster.facts.kubernetes == cluster.api.version()
+    assert cluster.dirt() == []
+
+
+def test_what_is_secret_is_private(cluster: EmbeddedCluster) -> None:
+    run = cluster.facts.kubeconfig.parent
+    assert stat.S_IMODE(run.stat().st_mode) == 0o700
+    secrets = [*run.glob("*.kubeconfig"), *run.glob("*.key"), run / "tokens.csv"]
+    assert len(secrets) == 7
+    assert {stat.S_IMODE(file.stat().st_mode) for file in secrets} == {0o600}
+
+
+def _writes(cluster: EmbeddedCluster) -> list[dict[str, Any]]:
+    """The whole lines of the audit log."""
+    assert cluster.facts.audit_log is not None
+    return [json.loads(line) for line in cluster.facts.audit_log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def test_the_audit_log_names_who_wrote_what(cluster: EmbeddedCluster, nodes: EmbeddedNodes) -> None:
+    nodes.join(1)
+    (pod,) = Agent(cluster, "audited").ready(1)
+    version = pod["metadata"]["resourceVersion"]
+    # A change may be seen before its line is written.
+    for attempt in Retrying(stop=stop_after_delay(LIMIT), wait=wait_fixed(0.05), reraise=True):
+        with attempt:
+            writes = _writes(cluster)
+            own = [w for w in writes if w["objectRef"].get("name") == pod["metadata"]["name"] or w["verb"] == "create"]
+            (last,) = [w for w in own if w.get("responseObject", {}).get("metadata", {}).get("resourceVersion") == version]
+    users = {w["user"]["username"] for w in own if w["objectRef"]["resource"] == "pods"}
+    assert "system:serviceaccount:kube-system:daemon-set-controller" in users
+    assert {"system:kube-scheduler", "conformance:kubelets"} <= users
+    assert last["user"]["username"] == "conformance:kubelets"
+    assert {w["stage"] for w in writes} == {"ResponseComplete"}
+    assert not {"get", "list", "watch"} & {w["verb"] for w in writes}
+
+
+@pytest.mark.parametrize("name", components.NAMES)
+def test_components_stop_start_pause_and_die(cluster: EmbeddedCluster, nodes: EmbeddedNodes, name: str) -> None:
+    nodes.join(1)
+    agent = Agent(cluster, "survivor")
+    agent.ready(1)
+    component = cluster.component(name)
+    component.stop()
+    component.start()
+    component.pause()
+    component.resume()
+    component.kill()
+    component.start()
+    cluster.check()
+    nodes.join(1)
+    agent.ready(2)
+
+
+def test_an_unknown_component_is_refused(cluster: EmbeddedCluster) -> None:
+    with pytest.raises(UsageError, match="kube-scheduler"):
+        cluster.component("kube-proxy")
+
+
+def test_what_a_scenario_leaves_is_dirt(cluster: EmbeddedCluster) -> None:
+    cluster.api.create(path("namespaces"), {"metadata": {"name": "left-behind"}})
+    assert cluster.dirt() == ["left over: namespaces /left-behind"]
+    cluster.api.delete(path("namespaces", name="left-behind"))
+    assert cluster.dirt() == []
+
+
+def test_a_component_that_a_scenario_leaves_halted_is_dirt(cluster: EmbeddedCluster) -> None:
+    scheduler = cluster.component("kube-scheduler")
+    scheduler.pause()
+    assert cluster.dirt() == ["not running: kube-scheduler"]
+    scheduler.resume()
+    assert cluster.dirt() == []
+
+
+def test_a_component_that_cannot_start_is_named_at_once(binaries: dict[str, Path], folder: Path) -> None:
+    provider = EmbeddedProvider(
+        "1.37", folder, binaries=binaries, arguments={components.API_SERVER: ("--no-such-flag",)}, keep=folder / "kept"
+    )
+    with pytest.raises(ComponentDied, match=r"(?s)kube-apiserver .*no-such-flag"):
+        provider.open()
+    assert list((folder / "kept").glob("*/kube-apiserver.log"))
