@@ -21,7 +21,7 @@ def test_a_deleted_revision_is_made_again_if_it_is_the_current_one(cluster: Scen
     before = agent.uids()
     older, current = trace.revisions(agent)
 
-    cluster.kubectl("delete", "controllerrevision", current.metadata.name, older.metadata.name)
+    cluster.kubectl("delete", "controllerrevision", older.metadata.name, current.metadata.name)
 
     trace.until(trace.has_made_again(current), agent.keeps(before))
     [again] = trace.revisions(agent)
