@@ -43,7 +43,7 @@ def test_what_an_update_takes_down_counts_against_the_budget(cluster: ScenarioCl
     _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=1")
 
     agent.set_image("registry.invalid/agent:missing")
-    trace.until(agent.pods_where("a new pod is not ready, an old one is", _one_of_two))
+    trace.until(agent.ready_among(1, 2))
     _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=0")
     [ready] = [pod for pod in agent.pods() if pod.ready]
     _eviction_is_refused(cluster, ready)
@@ -76,10 +76,6 @@ def test_a_budget_that_needs_a_number_of_replicas_stops_every_eviction(
     _eviction_is_refused(cluster, agent.pod_on(nodes[0]))
     trace.stays(agent.keeps(before), seconds=1)
     trace.expect_creations(agent, 2)
-
-
-def _one_of_two(pods: list[Pod]) -> bool:
-    return sorted((pod.terminating, pod.ready) for pod in pods) == [(False, False), (False, True)]
 
 
 def _budget(cluster: ScenarioCluster, *demands: str) -> None:

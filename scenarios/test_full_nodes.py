@@ -12,25 +12,6 @@ BIG = {"resources": {"requests": {"cpu": "300m"}}}
 HUGE = {"resources": {"requests": {"cpu": "900m"}}}
 
 
-@scenario("P12")
-@claim("000-24", "002-65", "002-66")
-@needs(nodes=2)
-def test_a_daemon_pod_has_no_place_of_its_own(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """A pod that came first keeps the last place of its node, and the daemon pod waits there until it is gone; other nodes have theirs."""
-    full, free = cluster.nodes.join(2, allocatable=SMALL)
-    _fill(cluster, full)
-    trace.until(cluster.pod_runs("earlier"))
-
-    agent = daemonset("agent.yaml", template=_requests(BIG))
-
-    waits = _waits_for_cpu(agent, full)
-    trace.until(waits, agent.available_on(free), agent.status(desired_number_scheduled=2, number_available=1))
-    trace.stays(waits, cluster.pod_runs("earlier"), seconds=3)
-    cluster.delete_pod("earlier")
-    trace.until(agent.exactly_on(full, free), agent.status(number_available=2))
-    trace.expect_creations(agent, 2)
-
-
 @scenario("P12", seconds=12)
 @claim("002-45", "D1-54")
 @finding(

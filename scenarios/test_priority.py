@@ -35,7 +35,7 @@ def test_a_pod_of_higher_priority_makes_room_on_its_node_only(cluster: ScenarioC
 
 
 @scenario("P14")
-@claim("004-02", "D1-29", "D1-69", "D2-16")
+@claim("000-24", "002-65", "002-66", "004-02", "D1-29", "D1-69", "D2-16")
 @needs(nodes=2)
 def test_without_higher_priority_a_pod_waits(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """On a full node a daemon pod of equal priority stays Pending, and says why, until there is room."""

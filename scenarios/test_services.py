@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from conformance import Agent, Capability, Pod, ScenarioCluster, Trace, claim, needs, scenario
+from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
 
 Create = Callable[..., Agent]
 
@@ -24,16 +24,12 @@ def test_a_headless_service_names_every_ready_daemon_pod(cluster: ScenarioCluste
     _until_slice(cluster, trace, "jsonpath={.endpoints[1].conditions.ready}=true")
     assert _ready(cluster) == {f"{node.name}/{agent.pod_on(node).metadata.name}" for node in nodes}
     agent.set_image(also=cluster.behave(never_ready=True))
-    trace.until(agent.pods_where("a new pod is not ready, an old one is", _one_of_two))
+    trace.until(agent.ready_among(1, 2))
     [ready] = [pod for pod in agent.pods() if pod.ready]
     [unready] = [pod for pod in agent.pods() if not pod.ready]
     _until_slice(cluster, trace, f"jsonpath={{.endpoints[?(@.conditions.ready==false)].targetRef.name}}={unready.metadata.name}")
     assert _ready(cluster) == {f"{ready.target}/{ready.metadata.name}"}
     trace.expect_creations(agent, 3)
-
-
-def _one_of_two(pods: list[Pod]) -> bool:
-    return sorted((pod.terminating, pod.ready) for pod in pods) == [(False, False), (False, True)]
 
 
 def _until_slice(cluster: ScenarioCluster, trace: Trace, outcome: str) -> None:

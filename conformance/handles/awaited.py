@@ -146,6 +146,16 @@ class Awaited:
             lambda world, _: all([pod.restarts >= times for pod in world.pods_on(self.uid, node)] == [True] for node in wanted),
         )
 
+    def ready_among(self, ready: int, pods: int) -> When:
+        """It has so many pods, none of them being deleted, and so many of them are ready."""
+        return self._pods(
+            f"{ready} of the {pods} pods of {self.name} are ready, and none is being deleted",
+            lambda world, _: (
+                sorted((pod.terminating, pod.ready) for pod in world.pods_of(self.uid))
+                == [(False, False)] * (pods - ready) + [(False, True)] * ready
+            ),
+        )
+
     def has_available_pod_on(self, node: Node | str) -> When:
         """The node has an available pod that is not being deleted, whatever else of the DaemonSet stands there."""
         [wanted] = _names([node])

@@ -41,7 +41,10 @@ class Begun:
             if (line := found()) is not None:
                 return line
             said = "".join(self._said["out"] + self._said["err"]).strip() or "nothing"
-        raise ConformanceError(f"`kubectl {shlex.join(self._args)}` was to say {words!r}; within {self._within:g} s it said: {said}")
+        raise ConformanceError(
+            f"`kubectl {shlex.join(self._args)}` was to say {words!r}; until its end, or within {self._within:g} s, it said: {said}. "
+            "Run it yourself, and look whether it says so in other words."
+        )
 
     def result(self) -> Result:
         """Wait for its end; ConformanceError if that takes too long."""
@@ -51,7 +54,10 @@ class Begun:
         try:
             code = self._process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired as error:
-            raise ConformanceError(f"`kubectl {shlex.join(self._args)}` did not end within {self._within:g} s") from error
+            raise ConformanceError(
+                f"`kubectl {shlex.join(self._args)}` did not end within {self._within:g} s; "
+                "look whether the API server answers, or allow it more time"
+            ) from error
         return Result(self._args, code, "".join(self._said["out"]), "".join(self._said["err"]))
 
     def end(self) -> None:
