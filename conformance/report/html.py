@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
 from conformance.claims import registry
-from conformance.guarantees.judge import Verdict
+from conformance.guarantees.judge import Broken, Verdict
 from conformance.report.drawing import tag, tooltip
+from conformance.report.figure import Figure, figure, mark_of, row_of
 from conformance.report.gather import Report
 from conformance.report.rendering import SIGNS, date, duration, environment, made_here, policy
-from conformance.report.replay import Replay, pictures, replay
+from conformance.report.replay import Replay, replay
 from conformance.report.results import ScenarioResult
 from conformance.report.story import Line
 from conformance.report.style import PATTERNS, asset, picture_style
@@ -25,18 +24,40 @@ VERDICTS: tuple[Verdict, ...] = ("holds", "violated", "unknown")
 
 @dataclass(frozen=True)
 class CaseView:
-    """One pytest item as the page shows it."""
+    """One pytest item as the page shows it; `key` begins all ids of what belongs to it."""
 
+    key: str
     result: ScenarioResult
-    pictures: tuple[Markup, ...]
-    story: tuple[Line, ...]
-    problem: str
+    replayed: Replay | None
+    figure: Figure | None
 
     @property
     def label(self) -> str:
         """What tells it from the scenario's other cases."""
         parameters = ", ".join(f"{name} {value}" for name, value in self.result.parameters.items())
         return parameters or self.result.node_id.rpartition("::")[2]
+
+    @property
+    def story(self) -> tuple[Line, ...]:
+        """The events around a failure."""
+        return self.replayed.story if self.replayed else ()
+
+    @property
+    def problem(self) -> str:
+        """Why the trace could not be read to its end; empty if it could."""
+        return self.replayed.problem if self.replayed else ""
+
+    def at(self, broken: Broken) -> float:
+        """The time of a violation, as the pictures and the table of events have it."""
+        return self.replayed.at(broken) if self.replayed else broken.at
+
+    def row(self, line: Line) -> str:
+        """The id of a row of the table of events."""
+        return row_of(self.key, line.seq)
+
+    def mark(self, line: Line) -> str:
+        """The id of what stands for that row in the picture; empty without a picture."""
+        return mark_of(self.key, line.seq) if self.figure else ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +79,7 @@ def write(report: Report) -> Path:
 
 def page(report: Report) -> str:
     """The page as text."""
-    css = picture_style() + asset("page.css")
+    css = picture_style() + asset("page.css") + asset("figure.css")
     script = asset("page.js")
     return (
         environment()
@@ -92,10 +113,8 @@ def views(report: Report, scenario: Scenario) -> list[CaseView]:
 
 
 def _view(report: Report, case: ScenarioResult, key: str) -> CaseView:
-    seen: Replay | None = replay(report.folder, case)
-    if seen is None:
-        return CaseView(case, (), (), "")
-    return CaseView(case, tuple(made_here(picture) for picture in pictures(seen, case, key=key)), seen.story, seen.problem)
+    seen = replay(report.folder, case)
+    return CaseView(key, case, seen, figure(seen, case, key=key) if seen else None)
 
 
 def documents(report: Report) -> list[Document]:

@@ -79,7 +79,7 @@ def test_it_loads_nothing(text: str, page: Page) -> None:
     assert page.loads == []
     assert page.inline == []
     assert "@import" not in text
-    assert set(re.findall(r"url\(([^)]*)\)", text)) == {"#outdated", "#not-ready", "#tainted", "#gap", "#failed", "#gone"}
+    assert set(re.findall(r"url\(([^)]*)\)", text)) == {"#outdated", "#not-ready", "#tainted", "#gap", "#over", "#failed", "#gone"}
     assert "default-src 'none'; style-src 'sha256-" in html.unescape(text)
 
 
