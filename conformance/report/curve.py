@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -119,18 +120,16 @@ def _columns(name: Counted, known: Sequence[Point], since: float, frame: Frame) 
 
     The value is the highest of its time, except that one over its limit goes before one that is not; a dip that is narrower is no news.
     """
+    counted: dict[int, list[tuple[int, int | None]]] = defaultdict(list)
+    for point in known:
+        limit = getattr(point.budget, name) if point.budget is not None and point.at >= since else None
+        counted[_column(frame, point.at)].append((getattr(point, name), limit))
     found: list[tuple[int, int | None]] = []
-    index, last = 0, (0, None)
-    current: tuple[int, int | None] = last
+    current: tuple[int, int | None] = (0, None)
     for column in range(int(frame.inner / COLUMN)):
-        seen = [current]
-        while index < len(known) and _column(frame, known[index].at) <= column:
-            point = known[index]
-            current = (getattr(point, name), getattr(point.budget, name) if point.budget is not None and point.at >= since else None)
-            seen.append(current)
-            index += 1
-        # What stood when the column began counts only as long as it lasted: not in the column in which the first value came.
-        found.append(max(seen[1:] if len(seen) > 1 and not found else seen, key=_weight))
+        seen = counted.get(column, [])
+        found.append(max([current, *seen], key=_weight) if seen else current)
+        current = seen[-1] if seen else current
     return found
 
 

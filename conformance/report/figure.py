@@ -12,7 +12,7 @@ from conformance.report.markers import place
 from conformance.report.picture import Key, Picture
 from conformance.report.replay import Replay, breaks
 from conformance.report.results import ScenarioResult
-from conformance.report.timeline import Told, target_of, timeline
+from conformance.report.timeline import Told, mark_of, row_of, timeline
 
 #: More DaemonSets than these are not drawn a curve for.
 CURVES = 3
@@ -52,7 +52,7 @@ def pictures(replayed: Replay, result: ScenarioResult, *, key: str, links: bool 
         return []
     name = f"{result.id}, {words_of(result)}"
     told = [Told(line.at, line.seq, line.object) for line in replayed.story]
-    drawn = [timeline(history, broken, told, key=f"{key}-time", title=f"Timeline of {name}", links=links)]
+    drawn = [timeline(history, broken, told, key=key, title=f"Timeline of {name}", links=links)]
     for index, workload in enumerate(updating(history)[:CURVES]):
         title = f"Update budget of {workload.name} in {name}"
         marks = [each.at for each in told]
@@ -71,7 +71,7 @@ def figure(replayed: Replay, result: ScenarioResult, *, key: str) -> Figure | No
         f"{what} of {result.id}, {words_of(result)}",
         tuple(picture.pieces() for picture in drawn),
         tuple(keys.values()),
-        tuple(_actions(replayed, f"{key}-time", drawn[0])),
+        tuple(_actions(replayed, key, drawn[0])),
     )
 
 
@@ -83,16 +83,6 @@ def _actions(replayed: Replay, key: str, picture: Picture) -> Sequence[Action]:
         marks |= dict.fromkeys(range(label.first, label.last + 1), label.first)
     ordered = sorted(history.actions, key=lambda moment: moment.at)
     return [
-        Action(number, moment.at, moment.text, target_of(key, "told-action", number), target_of(key, "action", marks[number]))
+        Action(number, moment.at, moment.text, row_of(key, "action", number), mark_of(key, "action", marks[number]))
         for number, moment in enumerate(ordered, 1)
     ]
-
-
-def row_of(key: str, seq: int) -> str:
-    """The id of the row of the table of events that tells of an entry."""
-    return target_of(f"{key}-time", "told-event", seq)
-
-
-def mark_of(key: str, seq: int) -> str:
-    """The id of the mark in the timeline that stands for an entry."""
-    return target_of(f"{key}-time", "event", seq)

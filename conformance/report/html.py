@@ -8,13 +8,14 @@ from pathlib import Path
 from conformance.claims import registry
 from conformance.guarantees.judge import Broken, Verdict
 from conformance.report.drawing import tag, tooltip
-from conformance.report.figure import Figure, figure, mark_of, row_of
+from conformance.report.figure import Figure, figure
 from conformance.report.gather import Report
 from conformance.report.rendering import SIGNS, date, duration, environment, made_here, policy
 from conformance.report.replay import Replay, replay
 from conformance.report.results import ScenarioResult
 from conformance.report.story import Line
 from conformance.report.style import PATTERNS, asset, picture_style
+from conformance.report.timeline import mark_of, row_of
 from conformance.report.verdicts import ClaimVerdict, Scenario
 
 NAME = "index.html"
@@ -53,11 +54,11 @@ class CaseView:
 
     def row(self, line: Line) -> str:
         """The id of a row of the table of events."""
-        return row_of(self.key, line.seq)
+        return row_of(self.key, "event", line.seq)
 
     def mark(self, line: Line) -> str:
         """The id of what stands for that row in the picture; empty without a picture."""
-        return mark_of(self.key, line.seq) if self.figure else ""
+        return mark_of(self.key, "event", line.seq) if self.figure else ""
 
 
 @dataclass(frozen=True)

@@ -25,9 +25,8 @@ class Key:
     words: str
 
     def drawn(self) -> str:
-        """The swatch as a picture of its own."""
-        size = {"width": SWATCH, "height": BOX}
-        return tag("svg", self.swatch, class_="picture swatch", viewBox=f"0 0 {number(SWATCH)} {number(BOX)}", aria_hidden="true", **size)
+        """The swatch as a picture of its own, in an element of the class `picture`."""
+        return tag("svg", self.swatch, width=SWATCH, height=BOX, aria_hidden="true")
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,9 @@ def legend(keys: Sequence[Key], frame: Frame, top: float) -> tuple[list[str], in
     return parts, line + 1 if keys else 0
 
 
-def linked(target: str, words: str, body: str, *, id_: str = "") -> str:
-    """A part of a picture that leads to the row `target` of the page; without one it is just drawn."""
+def linked(target: str, body: str, *, id_: str = "", words: str = "") -> str:
+    """A part of a picture that leads to the row `target` of the page; `words` if it has no text. Without a target it is just drawn."""
     if not target:
         return tag("g", body)
-    return tag("a", body, **({"id": id_} if id_ else {}), href=f"#{target}", aria_label=text(words))
+    named = {"aria_label": text(words)} if words else {}
+    return tag("a", body, **({"id": id_} if id_ else {}), href=f"#{target}", **named)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 from conformance.report.drawing import number, tag, tooltip
@@ -46,10 +47,15 @@ class Frame:
         """The width of the time axis."""
         return self.width - self.left - self.right
 
-    @property
+    @cached_property
     def visible(self) -> float:
         """The seconds that are drawn."""
         return self.end - self.begin - sum(fold.end - fold.start for fold in self.folds)
+
+    @cached_property
+    def scale(self) -> float:
+        """Pixels for a second, beside the folds."""
+        return (self.inner - FOLD * len(self.folds)) / (self.visible or 1.0)
 
     def x(self, at: float) -> float:
         """The place of a point of time."""
@@ -61,7 +67,7 @@ class Frame:
             part = min((at - fold.start) / (fold.end - fold.start), 1.0)
             seconds -= part * (fold.end - fold.start)
             beside += part * FOLD
-        return self.left + beside + seconds * (self.inner - FOLD * len(self.folds)) / (self.visible or 1.0)
+        return self.left + beside + seconds * self.scale
 
 
 def folding(moments: Iterable[float], begin: float, end: float) -> tuple[Fold, ...]:

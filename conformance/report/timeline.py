@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from conformance.report import crowd, legend
 from conformance.report.bars import Row, common_prefix, draw, name
 from conformance.report.drawing import number, tag, text, tooltip
 from conformance.report.frames import frame_of
 from conformance.report.history import History
-from conformance.report.markers import LEVEL, Label, numbers, place
+from conformance.report.markers import LEVEL, Label, place
 from conformance.report.picture import Naming, Picture, linked
 from conformance.report.scale import Frame, axis, folds, grid
 from conformance.report.telling import describe
+
+Kind = Literal["action", "event"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ def timeline(
     most: int = crowd.MOST,
     links: bool = False,
 ) -> Picture:
-    """The picture; with `links` its marks lead to the rows of the page's list of actions and table of events, and back (`target_of`).
+    """The picture; with `links` its marks lead to the rows of the page that tell of them, and back (`mark_of`, `row_of`).
 
     More than `most` nodes are cut to the broken ones and one of each history; all others share one row.
     """
@@ -98,9 +101,14 @@ def timeline(
     return Picture(naming, frame, bottom + 22, side, body, above, shown)
 
 
-def target_of(key: str, kind: str, count: int) -> str:
-    """The id of a mark of the picture `key` (kind `action`, `event`), or of the row that tells of it (`told-action`, `told-event`)."""
-    return f"{key}-{kind}-{count}"
+def mark_of(key: str, kind: Kind, number: int) -> str:
+    """The id of a mark of the picture `key`: of an action (by its number in order of time), or of an event (by its entry)."""
+    return f"{key}-{kind[0]}{number}"
+
+
+def row_of(key: str, kind: Kind, number: int) -> str:
+    """The id of the row of the page that tells of such a mark."""
+    return f"{mark_of(key, kind, number)}-row"
 
 
 def _gap(at: float, words: str, frame: Frame, span: tuple[float, float]) -> str:
@@ -112,8 +120,7 @@ def _action(label: Label, span: tuple[float, float], key: str) -> str:
     line = tag("path", class_="line", d=f"M{number(label.x)} {number(y - 9)}V{number(span[1])}")
     anchor, x = ("end", label.x - 5) if label.flipped else ("start", label.x + 5)
     body = tooltip(label.tooltip) + line + tag("text", text(label.text), class_="action", text_anchor=anchor, x=x, y=y)
-    words = f"action {numbers(label.first, label.last)}"
-    return _link(key, "action", label.first, words, body)
+    return _link(key, "action", label.first, body)
 
 
 def _told(history: History, told: Told, rows: Sequence[Row], frame: Frame, span: tuple[float, float], key: str) -> str:
@@ -121,7 +128,7 @@ def _told(history: History, told: Told, rows: Sequence[Row], frame: Frame, span:
     row = next((row for row in rows if row.lane.node in nodes), None)
     x, y = (frame.x(told.at), span[1]) if row is None else (row.x(told.at, told.seq), row.bottom - 6)
     words = f"{told.object} at {told.at:.3f} s"
-    return _link(key, "event", told.seq, words, tooltip(words) + legend.pin(x, y))
+    return _link(key, "event", told.seq, tooltip(words) + legend.pin(x, y), words)
 
 
 def _break(history: History, broken: Break, rows: Sequence[Row], frame: Frame, span: tuple[float, float], key: str) -> str:
@@ -133,10 +140,10 @@ def _break(history: History, broken: Break, rows: Sequence[Row], frame: Frame, s
     marks = "".join(legend.cross(*place, known=broken.known) for place in places)
     line = tag("path", class_="broken known" if broken.known else "broken", d=f"M{number(x)} {number(span[0])}V{number(span[1])}")
     body = tooltip(f"{broken.at:.3f} s  {broken.text}") + line + marks
-    return _link(key, "event", broken.seq, f"{'known deviation' if broken.known else 'violation'} at {broken.at:.3f} s", body)
+    return _link(key, "event", broken.seq, body, f"{'known deviation' if broken.known else 'violation'} at {broken.at:.3f} s")
 
 
-def _link(key: str, kind: str, count: int, words: str, body: str) -> str:
+def _link(key: str, kind: Kind, number: int, body: str, words: str = "") -> str:
     if not key:
-        return linked("", words, body)
-    return linked(target_of(key, f"told-{kind}", count), words, body, id_=target_of(key, kind, count))
+        return linked("", body)
+    return linked(row_of(key, kind, number), body, id_=mark_of(key, kind, number), words=words)

@@ -9,10 +9,11 @@ import pytest
 from conformance.guarantees.judge import Broken
 from conformance.report.counts import points
 from conformance.report.curve import curve
-from conformance.report.figure import mark_of, pictures
+from conformance.report.figure import pictures
 from conformance.report.frames import frame_of
 from conformance.report.history import Bar, History
 from conformance.report.replay import breaks
+from conformance.report.timeline import mark_of
 from conformance.trace.entries import Entry
 from tests.report.reading import read, result, seen
 from tests.report.story import EPOCH, Story
@@ -97,7 +98,7 @@ def test_table_box_and_picture_have_one_time() -> None:
     [mark] = breaks(found, of)
     assert line.at == mark.at == found.at(broken) < 1.2 < entry.at
     drawn = pictures(found, of, key="k", links=True)
-    assert f'id="{mark_of("k", entry.seq)}"' in drawn[0].pieces()[1]
+    assert f'id="{mark_of("k", "event", entry.seq)}"' in drawn[0].pieces()[1]
     assert f"{line.at:.3f} s  INV-3" in drawn[0].pieces()[1]
 
 
