@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from conformance.guarantees.judge import Broken
+from conformance.report.bars import Row
 from conformance.report.counts import points
 from conformance.report.curve import curve
 from conformance.report.figure import pictures
 from conformance.report.frames import frame_of
 from conformance.report.history import Bar, History
 from conformance.report.replay import breaks
+from conformance.report.spread import LEAST
 from conformance.report.timeline import mark_of
 from conformance.trace.entries import Entry
+from tests.report import stories
 from tests.report.reading import read, result, seen
 from tests.report.story import EPOCH, Story
 
 
 def bars(history: History, node: int = 0) -> tuple[Bar, ...]:
     return history.lanes[node].bars
+
+
+def _states(bar: Bar) -> list[tuple[str, bool]]:
+    return [(segment.state, segment.outdated) for segment in bar.segments]
 
 
 def replacing(*, audited: bool, late: dict[str, float]) -> list[Entry]:
@@ -44,13 +54,39 @@ def replacing(*, audited: bool, late: dict[str, float]) -> list[Entry]:
 
 def test_a_revision_that_arrives_late_moves_nothing() -> None:
     on_time, late = (seen(replacing(audited=False, late={"revision": seconds})) for seconds in (0.0, 0.6))
-    states = [[(segment.state, segment.outdated) for segment in bar.segments] for bar in bars(late)]
-    assert states == [[(segment.state, segment.outdated) for segment in bar.segments] for bar in bars(on_time)]
+    assert [_states(bar) for bar in bars(late)] == [_states(bar) for bar in bars(on_time)]
     for bar in bars(late):
         edges = [edge for segment in bar.segments for edge in (segment.start, segment.end)]
         assert edges == sorted(edges)
     assert bars(late)[0].end <= bars(late)[1].start
     assert max(point.surge for point in points(late, late.workloads[0])) == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_whatever_arrives_late_the_same_is_shown(data: st.DataObject) -> None:
+    entries = data.draw(
+        st.sampled_from([stories.rolling_update(nodes=4, budget=1), stories.surge_update(nodes=3), stories.join_and_leave()])
+    )
+    delays = data.draw(st.lists(st.sampled_from([0.0, 0.0, 0.0, 0.01, 0.3, 4.0]), min_size=len(entries), max_size=len(entries)))
+    # Remarks of the scenario come from this process, and are never late.
+    late = [
+        entry if entry.rv is None else msgspec.structs.replace(entry, at=entry.at + delay)
+        for entry, delay in zip(entries, delays, strict=True)
+    ]
+    expected, shown = seen(entries), seen(late)
+    frame = frame_of(shown)
+    for one, other in zip(expected.lanes, shown.lanes, strict=True):
+        assert [_states(bar) for bar in other.bars] == [_states(bar) for bar in one.bars]
+        assert [band.condition for band in other.bands] == [band.condition for band in one.bands]
+        row = Row.of(other, 0.0, frame)
+        assert [[bar.name for bar in slot] for slot in row.slots] == [[bar.name for bar in slot] for slot in Row.of(one, 0.0, frame).slots]
+        for slot in row.slots:
+            edges = [row.x(*edge) for bar in slot for each in bar.segments for edge in ((each.start, each.first), (each.end, each.last))]
+            assert edges == sorted(edges)
+            assert all(end - start >= LEAST - 1e-6 for start, end in zip(edges[::2], edges[1::2], strict=True))
+    for workload, again in zip(expected.workloads, shown.workloads, strict=True):
+        assert max(point.surge for point in points(shown, again)) <= max(point.surge for point in points(expected, workload))
 
 
 @pytest.mark.parametrize("audited", [True, False])
