@@ -29,7 +29,8 @@ LOW, HIGH = 100.0, 900.0
 
 @st.composite
 def points(draw: st.DrawFn) -> tuple[list[float], list[tuple[int, int]]]:
-    wanted = sorted(draw(st.lists(st.floats(LOW, HIGH), min_size=2, max_size=60)))
+    somewhere = st.one_of(st.floats(LOW, HIGH), st.floats(LOW, LOW + 3), st.floats(HIGH - 3, HIGH))
+    wanted = sorted(draw(st.lists(somewhere, min_size=2, max_size=60)))
     index = st.integers(0, len(wanted) - 1)
     pairs = draw(st.lists(st.tuples(index, index), max_size=60))
     return wanted, [(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]]
