@@ -9,12 +9,12 @@ from typing import Literal
 
 from conformance.report import legend
 from conformance.report.counts import Point, began, points
+from conformance.report.descriptions import count
 from conformance.report.drawing import number, tag, text, tooltip
 from conformance.report.frames import frame_of
 from conformance.report.history import History, Workload
 from conformance.report.picture import Key, Naming, Picture
 from conformance.report.scale import Frame, axis, folds, grid
-from conformance.report.telling import count
 from conformance.report.timeline import Break
 
 PANEL = 78.0

@@ -8,13 +8,13 @@ from typing import Literal
 
 from conformance.report import crowd, legend
 from conformance.report.bars import Row, common_prefix, draw, name
+from conformance.report.descriptions import describe
 from conformance.report.drawing import number, tag, text, tooltip
 from conformance.report.frames import frame_of
 from conformance.report.history import History
 from conformance.report.markers import LEVEL, Label, place
 from conformance.report.picture import Naming, Picture, linked
 from conformance.report.scale import Frame, axis, folds, grid
-from conformance.report.telling import describe
 
 Kind = Literal["action", "event"]
 
