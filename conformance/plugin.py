@@ -96,7 +96,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Learn how many nodes the selected scenarios need at once: real ones are made in the beginning."""
-    session.config.stash[WORKER].nodes = {needing.nodes(item) for item in session.items} | {1}
+    worker = session.config.stash[WORKER]
+    worker.selected = sum(item.get_closest_marker("scenario") is not None for item in session.items)
+    worker.nodes = {needing.nodes(item) for item in session.items} | {1}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -265,7 +267,9 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
     """End the worker's cluster; the controller writes the report, whatever happened before."""
-    session.exitstatus = session.config.stash[WORKER].finish(exitstatus, time.time())
+    worker = session.config.stash[WORKER]
+    worker.ended = str(session.shouldfail or session.shouldstop or ("interrupted" if exitstatus == pytest.ExitCode.INTERRUPTED else ""))
+    session.exitstatus = worker.finish(exitstatus, time.time())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

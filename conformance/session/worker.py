@@ -35,6 +35,10 @@ class Worker:
 
     #: How many nodes the selected scenarios need at once.
     nodes: AbstractSet[int] = frozenset((1,))
+    #: How many scenarios (pytest items) are to run; known after the collection, and not in the controller of pytest-xdist.
+    selected = 0
+    #: Why pytest stopped before all of them had run; empty: it did not.
+    ended = ""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self.config = config
@@ -128,9 +132,9 @@ class Worker:
         results = folder.results(self.settings.report) if self.wants_scenarios and not self.is_worker else []
         if not results:
             return exitstatus
-        page = write.write_report(self.settings.report)
+        report, page = write.reported(self.settings.report)
         self.summary = [
-            *terminal.lines(folder.run(self.settings.report), results),
+            *terminal.lines(report.run, results, answer=report.conformity),
             *self._delays(results),
             *self._notes(),
             f"report: {page}",
@@ -166,6 +170,8 @@ class Worker:
             seconds=round(now - self._started, 1),
             command="" if self.is_worker else shlex.join(["pytest", *self.config.invocation_params.args]),
             components={name: describe(path, name) for name, path in self.settings.overrides.items()},
+            selected=self.selected,
+            ended=self.ended,
             format=FORMAT,
             platform={"python": platform.python_version(), "system": platform.platform()},
             scenarios=suite.functions(self.config.rootpath / "scenarios"),

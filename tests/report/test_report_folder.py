@@ -77,7 +77,8 @@ def test_parts_of_a_run_are_joined(tmp_path: Path) -> None:
 def test_results_are_in_order_and_damage_is_named(tmp_path: Path) -> None:
     folder = synthetic.write_folder(tmp_path / "report")
     (folder / "scenarios" / "zz.json").write_text("{")
-    assert [result.id for result in folders.results(folder)] == ["L08", "L09", "P01", "P03", "R02", "R02", "T07", "T10", "U01"]
+    families = [result.family for result in folders.results(folder)]
+    assert families == ["L08", "L09", "P01", "P03", "R02", "R02", "T07", "T12", "U01"]
     assert [problem.partition(" is")[0] for problem in folders.problems(folder)] == ["scenarios/zz.json"]
     (folder / "run.json").write_text("")
     assert folders.problems(folder)[0].startswith("run.json is damaged")

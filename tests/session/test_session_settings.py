@@ -66,6 +66,16 @@ def test_what_is_said_of_an_existing_cluster() -> None:
     assert made == settings.ExistingSettings("c", True, ("a", "b"), "r.example:5000/m", "1.36")
 
 
+def test_a_replaced_component_and_the_pace_are_there_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "parse_override", lambda text: (text.partition("=")[0], Path("/bin/own")))
+    made = settings.parse("kind", "1.36", ["kube-controller-manager=/bin/own"], "report", "never", "2")
+    made = settings.with_kind(made, {"kind_image": "own/node:v1.36.4"})
+
+    words = ["--component", "kube-controller-manager=/bin/own", "--kind-image", "own/node:v1.36.4", "--time-scale", "2"]
+
+    assert made.again(made.minor) == ["--cluster", "kind", "--kubernetes", "1.36", *words]
+
+
 def test_the_same_cluster_again() -> None:
     assert parse().again(parse().minor) == ["--cluster", "embedded", "--kubernetes", parse().minor.minor]
     made = existing(context="c", allow_disruption=True, on_node=["a"], image_prefix="r.example")
