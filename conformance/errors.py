@@ -3,7 +3,8 @@
     ConformanceError
     ├── UsageError            the caller can mend it: unknown version, unusable path, port taken …  (pytest exit code 4)
     │   ├── ToolMissing       a program or extra has to be installed first
-    │   └── TraceError        a trace file is missing, truncated, damaged or of another format
+    │   ├── TraceError        a trace file is missing, truncated, damaged or of another format
+    │   └── Unwritable        a trace or a report cannot be written: the disk is full, read-only, gone
     ├── BuildError            a component did not compile, or its cache is damaged
     ├── ClusterError          a cluster did not come up, or broke while in use
     │   └── ComponentDied     one of its processes ended by itself
@@ -45,6 +46,10 @@ class ComponentDied(ClusterError):
 
 class TraceError(UsageError):
     """A trace file cannot be read to its end."""
+
+
+class Unwritable(UsageError):
+    """What a run leaves behind cannot be written where the user wants it."""
 
 
 class ApiError(ConformanceError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import conformance
 from conformance.clusters.protocol import Capability
 from conformance.errors import ConformanceError, NotOffered, UsageError
 from conformance.handles.cluster import ScenarioCluster
@@ -79,23 +82,63 @@ def pytest_configure(config: pytest.Config) -> None:
             worker.prepare_outputs()
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
+    stack = contextlib.ExitStack()
+    stack.enter_context(worker.ending.listening())
+    config.add_cleanup(stack.close)
+    config.pluginmanager.register(_Interrupted(worker))
+
+
+def pytest_report_header() -> str:
+    """Which version of the suite this is."""
+    return f"daemonset-conformance: {conformance.__version__}"
+
+
+@contextlib.contextmanager
+def _told_once(session: pytest.Session) -> Iterator[None]:
+    """End the session with what was in the way, in one paragraph; the exit code is 4 where the caller can mend it, else 1."""
+    try:
+        yield
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    except ConformanceError as error:
+        # pytest.exit() would say it twice here.
+        sys.stderr.write(f"ERROR: {error}\n")
+        raise session.Failed(str(error)) from None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Build the components, once, before xdist starts its workers."""
     worker = session.config.stash[WORKER]
-    try:
-        worker.prepare()
-    except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
-    except ConformanceError as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
+    if worker.wants_scenarios:
+        with _told_once(session):
+            worker.prepare()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Learn how many nodes the selected scenarios need at once: real ones are made in the beginning."""
+    """Learn what was selected, and how many nodes it needs at once: real ones are made in the beginning."""
+    worker = session.config.stash[WORKER]
     needs = {mark.kwargs.get("nodes", 1) for item in session.items for mark in item.iter_markers("needs")}
-    session.config.stash[WORKER].nodes = needs | {1}
+    worker.nodes = needs | {1}
+    try:
+        with _told_once(session):
+            worker.selected(session.items)
+    except pytest.UsageError as error:
+        if not worker.is_worker:
+            raise
+        worker.tell_controller(str(error))
+        session.items.clear()
+
+
+class _Interrupted:
+    """Registered for one session: the hook below is not told which session it belongs to."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """The run was told to end: from now on it ends in order."""
+        self._worker.ending.began()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -152,6 +195,9 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
     )
     request.node.stash[RUN] = run
     yield run
+    if worker.ending.by and worker.existing is None:
+        run.end(clean=False)  # the cluster is about to be ended as a whole
+        return
     failed = any(report.failed for report in request.node.stash.get(REPORTS, {}).values())
     keep = worker.settings.keep == "on-failure" and failed
     try:
@@ -216,7 +262,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         pytest.skip(f"left out: {error}")
     except BaseException as error:
         run = item.stash.get(RUN, None)
-        if run is not None and not isinstance(error, pytest.skip.Exception):
+        if run is not None and isinstance(error, Exception) and not isinstance(error, pytest.skip.Exception):
             run.diagnose()
         if run is not None and (broken := [tally.id for tally in run.finish() if tally.violated]):
             error.add_note(f"Violated while it ran: {', '.join(broken)}")
@@ -263,9 +309,28 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     return None
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
-    """End the worker's cluster; the controller writes the report, whatever happened before."""
-    session.exitstatus = session.config.stash[WORKER].finish(exitstatus, time.time())
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> Generator[None, object, object]:
+    """End the worker's cluster, behind pytest's own end of fixtures; the controller writes the report, whatever happened before."""
+    worker = session.config.stash[WORKER]
+    result = None
+    try:
+        result = yield
+    except OSError as error:  # JUnit's and Allure's files go where the report goes
+        worker.broke_off(error)
+    session.exitstatus = worker.finish(exitstatus, time.time())
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Stop when results can no longer be written, by whoever writes them: a run that leaves nothing behind shows nothing."""
+    try:
+        return (yield)
+    except OSError as error:
+        item.config.stash[WORKER].broke_off(error)
+        item.session.shouldfail = "stopped: the report cannot be written"
+        return True
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

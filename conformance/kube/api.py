@@ -54,6 +54,7 @@ class Api:
         self._configuration = client.configuration
         self._source = source
         self.patience = patience
+        self._closed = False
 
     @classmethod
     def connect(cls, kubeconfig: Path, context: str | None = None, *, patience: float = 15.0, source: str = "") -> Api:
@@ -123,7 +124,8 @@ class Api:
         return str(self.get("/version")["gitVersion"])
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back. Whoever still asks is refused at once, and nothing is tried again: the cluster has been ended."""
+        self._closed = True
         self._pool.clear()
 
     def _request(
@@ -144,6 +146,8 @@ class Api:
             nonlocal unanswered
             try:
                 status, data = self._exchange(method, path, query, encoded, content_type)
+            except Closed:
+                raise
             except _NotSentError as error:
                 raise _Again(error) from error
             except ClusterError as error:
@@ -187,6 +191,8 @@ class Api:
     ) -> BaseHTTPResponse:
         import urllib3  # noqa: PLC0415 - loaded by the client anyway, which is imported lazily
 
+        if self._closed:
+            raise Closed(f"{method} {path} was not sent: the cluster at {self.server} has been ended")
         headers = {"Accept": "application/json", "User-Agent": "daemonset-conformance"}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -216,6 +222,10 @@ class Api:
             f"{method} {path} got no answer from the API server at {self.server} ({type(error).__name__}: {error}); "
             "check that it runs and that the kubeconfig points at it"
         )
+
+
+class Closed(ClusterError):
+    """The connection was given up, because its cluster has been ended or is used by this process no more."""
 
 
 class _NotSentError(ClusterError):

@@ -56,7 +56,7 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the results of one run have in common.
 
     `kubernetes` is the server's own gitVersion; `started` is RFC 3339; `seconds` wall time; `scenarios` the ids of all scenarios of the
-    suite, selected or not (empty: not known).
+    suite, selected or not (empty: not known); `items` the pytest items that were selected; `stopped` the signal that ended the run early.
     """
 
     suite: str
@@ -70,3 +70,5 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     components: dict[str, str] = {}
     platform: dict[str, Any] = {}
     scenarios: list[str] = []
+    items: list[str] = []
+    stopped: str = ""
