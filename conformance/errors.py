@@ -17,6 +17,7 @@ Messages are one paragraph: what is wrong, and what to do about it.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 
@@ -76,3 +77,9 @@ class NotOffered(ConformanceError):
 
 class WaitExpired(ConformanceError, AssertionError):
     """A wait ran out; the message says what was expected, what was last seen, and what happened in between."""
+
+
+def refused(error: OSError) -> str:
+    """What the operating system said, and about which file if it named one."""
+    said = error.strerror or (os.strerror(error.errno) if error.errno else str(error))
+    return f"{said}: {error.filename}" if error.filename else said

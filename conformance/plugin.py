@@ -13,7 +13,7 @@ import pytest
 
 import conformance
 from conformance.clusters.protocol import Capability
-from conformance.errors import ConformanceError, NotOffered, UsageError
+from conformance.errors import ConformanceError, NotOffered, Unwritable, UsageError
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.trace import Trace
@@ -27,6 +27,7 @@ WORKER = pytest.StashKey[Worker]()
 RUN = pytest.StashKey[ScenarioRun]()
 REPORTS = pytest.StashKey[dict[str, pytest.TestReport]]()
 ERROR = pytest.StashKey[BaseException]()
+UNWRITTEN = "stopped: what the run leaves behind cannot be written"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,12 +81,11 @@ def pytest_configure(config: pytest.Config) -> None:
         worker = config.stash[WORKER] = Worker(config, options)
         if worker.wants_scenarios:
             worker.prepare_outputs()
+            stack = contextlib.ExitStack()
+            stack.enter_context(worker.ending.listening())
+            config.add_cleanup(stack.close)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
-    stack = contextlib.ExitStack()
-    stack.enter_context(worker.ending.listening())
-    config.add_cleanup(stack.close)
-    config.pluginmanager.register(_Interrupted(worker))
 
 
 def pytest_report_header() -> str:
@@ -130,17 +130,6 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         session.items.clear()
 
 
-class _Interrupted:
-    """Registered for one session: the hook below is not told which session it belongs to."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker
-
-    def pytest_keyboard_interrupt(self) -> None:
-        """The run was told to end: from now on it ends in order."""
-        self._worker.ending.began()
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Check the claims that scenarios name, and start the long scenarios first."""
     try:
@@ -157,7 +146,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a pytest-xdist worker what the controller has found out for all of them."""
-    node.config.stash[WORKER].tell_worker(node.workerinput)
+    worker = node.config.stash[WORKER]
+    worker.tell_worker(node.workerinput)
+    if node.gateway.spec.popen:  # a process of this machine; pytest-xdist has asked for these facts itself by now
+        worker.ending.workers.append(node.gateway._rinfo().pid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -284,6 +276,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return report
     if call.excinfo is not None:
         item.stash.setdefault(ERROR, call.excinfo.value)
+        if isinstance(call.excinfo.value, Unwritable):
+            item.session.shouldfail = UNWRITTEN
         if isinstance(call.excinfo.value, ConformanceError) and report.failed:
             report.longrepr = outcome.told(item, call.excinfo)
     worker = item.config.stash[WORKER]
@@ -329,7 +323,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         return (yield)
     except OSError as error:
         item.config.stash[WORKER].broke_off(error)
-        item.session.shouldfail = "stopped: the report cannot be written"
+        item.session.shouldfail = UNWRITTEN
         return True
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import msgspec
 
-from conformance.errors import Unwritable, UsageError
+from conformance.errors import Unwritable, UsageError, refused
 from conformance.report.results import Run, ScenarioResult
 
 MARKER = ".daemonset-conformance"
@@ -114,7 +114,7 @@ def _usable(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UsageError(
-            f"--report {folder}: reports cannot be written there ({reason(error)}). "
+            f"--report {folder}: reports cannot be written there ({refused(error)}). "
             "Name a folder that you can write, mend its permissions, or free some space."
         ) from error
 
@@ -134,13 +134,7 @@ def unwritable(folder: Path, error: OSError) -> Unwritable:
         return Unwritable(
             f"The report cannot be written: its folder {folder} is gone. Run again, and leave it there until the run has ended."
         )
-    return Unwritable(f"The report cannot be written to {folder} ({reason(error)}). Mend the folder's permissions, or free some space.")
-
-
-def reason(error: OSError) -> str:
-    """What the operating system said, and about which file if it named one."""
-    said = error.strerror or str(error)
-    return f"{said}: {error.filename}" if error.filename else said
+    return Unwritable(f"The report cannot be written to {folder} ({refused(error)}). Mend the folder's permissions, or free some space.")
 
 
 def require(folder: Path) -> None:
@@ -234,7 +228,7 @@ def problems(folder: Path) -> list[str]:
 def _missing(run: Run, results: Collection[ScenarioResult]) -> list[str]:
     """Which of the selected items left no result."""
     there = {result.node_id for result in results}
-    lacking = [item.rpartition("/")[2] for item in run.items if item not in there]
+    lacking = [item.rpartition("::")[2] for item in run.items if item not in there]
     if not lacking:
         return []
     named = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")

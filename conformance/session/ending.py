@@ -1,22 +1,23 @@
 """How a run is told to end, and that it then ends in order, once, whatever else it is told.
 
-Ctrl-C is pytest's own: a KeyboardInterrupt in the main thread. What CI sends when a job is cancelled (SIGTERM), and a terminal when it is
-closed (SIGHUP), end a process without a word; here they do the same as Ctrl-C. While clusters are ended and the report is written no
-further signal cuts that short.
+Ctrl-C (SIGINT) is a KeyboardInterrupt in the main thread. What CI sends when a job is cancelled (SIGTERM), and a terminal when it is closed
+(SIGHUP), end a process without a word; here they do the same as Ctrl-C. While clusters are ended and the report is written no further
+signal cuts that short. A controller passes the news on to its pytest-xdist workers: a signal for it alone would reach them seconds later.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
 
-#: SIGHUP is left alone where somebody ignores it on purpose (nohup).
-_ASKING = (signal.SIGTERM, signal.SIGHUP)
-_ALL = (signal.SIGINT, *_ASKING)
+_ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+#: What is done without us; what somebody else has decided on purpose stays (nohup ignores SIGHUP).
+_USUAL = (signal.SIG_DFL, signal.default_int_handler)
 
 
 class Ending:
@@ -24,18 +25,19 @@ class Ending:
 
     def __init__(self) -> None:
         self.by = ""
-        self._asked = signal.SIGINT
+        #: The processes of pytest-xdist's workers, in its controller.
+        self.workers: list[int] = []
         self._told = False
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Meanwhile SIGTERM and SIGHUP raise KeyboardInterrupt, as SIGINT does; afterwards signals do what they did before."""
+        """Meanwhile each of the signals raises KeyboardInterrupt, once; afterwards they do what they did before."""
         if threading.current_thread() is not threading.main_thread():  # only the main thread may say what a signal does
             yield
             return
-        before = {number: signal.getsignal(number) for number in _ALL}
+        before = {number: signal.getsignal(number) for number in _ASKING}
         for number in _ASKING:
-            if before[number] is signal.SIG_DFL:
+            if before[number] in _USUAL:
                 signal.signal(number, self._interrupt)
         try:
             yield
@@ -44,18 +46,16 @@ class Ending:
                 signal.signal(number, handler)
 
     def _interrupt(self, number: int, _: FrameType | None) -> None:
-        self._asked = signal.Signals(number)
-        self.began()
+        if self.by:
+            self._already()
+            return
+        self.by = signal.Signals(number).name
+        for pid in self.workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
         raise KeyboardInterrupt
 
-    def began(self) -> None:
-        """The run is ending now, because a signal said so; further ones change nothing."""
-        self.by = self.by or self._asked.name
-        if threading.current_thread() is threading.main_thread():
-            for number in _ALL:
-                signal.signal(number, self._already)
-
-    def _already(self, *_: object) -> None:
+    def _already(self) -> None:
         if not self._told:
             self._told = True
             with contextlib.suppress(OSError):

@@ -94,6 +94,7 @@ class ScenarioRun:
     def finish(self) -> list[Tally]:
         """Stop recording and judge; calling it again changes nothing, and without a recording there is nothing to judge."""
         if self._recorded and self.recording is None:
+            self._recorded = False  # what keeps it from being written is said once
             self.recording = self.recorder.stop()
             if self.recording.late:
                 self.tallies = judge_trace(self.recording.header, self.recording.entries)
