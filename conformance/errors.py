@@ -56,12 +56,14 @@ class Unwritable(UsageError):
 class ApiError(ConformanceError):
     """The API server refused a request.
 
-    `code` is the HTTP status, `reason` the API's machine-readable word (`NotFound`, `Invalid`, `Conflict` …), `causes` the fields it names.
+    `code` is the HTTP status, `reason` the API's machine-readable word (`NotFound`, `Invalid`, `Conflict` …; empty if the answer was not a
+    Status), `text` its message, `causes` the fields it names.
     """
 
     def __init__(self, code: int, reason: str, message: str, causes: list[dict[str, Any]] | None = None) -> None:
         super().__init__(f"{code} {reason}: {message}")
         self.code = code
+        self.text = message
         self.reason = reason
         self.causes = causes or []
 
@@ -83,3 +85,12 @@ def refused(error: OSError) -> str:
     """What the operating system said, and about which file if it named one."""
     said = error.strerror or (os.strerror(error.errno) if error.errno else str(error))
     return f"{said}: {error.filename}" if error.filename else said
+
+
+#: Characters of one line that people still read on a terminal; what is longer there is in a file as a whole.
+LONGEST = 300
+
+
+def shortened(line: str, most: int = LONGEST) -> str:
+    """A line as a terminal shows it, with a sign that more was said."""
+    return line if len(line) <= most else f"{line[: most - 2]} …"

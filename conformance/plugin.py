@@ -13,7 +13,7 @@ import pytest
 
 import conformance
 from conformance.clusters.protocol import Capability
-from conformance.errors import ConformanceError, NotOffered, Unwritable, UsageError
+from conformance.errors import ClusterError, ConformanceError, NotOffered, Unwritable, UsageError
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.trace import Trace
@@ -196,9 +196,10 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         run.end(clean=not keep)
         if not keep:
             worker.lease.give_back()
-    except Exception:  # what cannot be cleaned, or looked at, is of no use to the next scenario
+    except Exception as error:  # what cannot be cleaned, or looked at, is of no use to the next scenario
         worker.lease.throw_away(keep_logs=True)
-        raise
+        if not (isinstance(error, ClusterError) and isinstance(request.node.stash.get(ERROR, None), ClusterError)):
+            raise  # else it is the end of the same cluster, which has been told already
     if keep:
         worker.lease.keep()
 

@@ -20,6 +20,7 @@ from conformance.kube.resources import path
 from conformance.session.settings import Settings
 from conformance.trace.entries import Header
 from conformance.trace.recorder import Recorder, Recording
+from conformance.trace.waits import Access
 
 #: Agents use the host's network and paths, as the documents' manifests do; a cluster's Pod Security default might refuse that.
 NAMESPACE_LABELS = {"app.kubernetes.io/managed-by": "daemonset-conformance", "pod-security.kubernetes.io/enforce": "privileged"}
@@ -65,6 +66,8 @@ class ScenarioRun:
             on_entry=self.judge.see,
             alive=cluster.check,
             settle=facts.audit_log is None,
+            # One that was there before is there afterwards, too.
+            access=Access(cluster.api.kubeconfig, str(kubectl)) if settings.keep != "never" or facts.farewell else Access(),
         )
         self.trace = Trace(self.recorder, settings.time_scale)
         self._stack = contextlib.ExitStack()

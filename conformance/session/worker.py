@@ -46,7 +46,7 @@ class Worker:
         self.settings = settings
         self.is_worker = hasattr(config, "workerinput")
         self.manifests = config.rootpath / "manifests"
-        self.lease = Lease(self._open, say=self.say)
+        self.lease = Lease(self._open, say=self.say, kubectl=lambda: str(self.binaries["kubectl"]))
         self.summary: list[str] = []
         self.existing: existing.Existing | None = None
         self.ending = Ending()
