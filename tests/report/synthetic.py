@@ -48,7 +48,6 @@ RUN = Run(
         Function("L09.a_reboot", "L09", "A node reboots.", claims=["000-21"]),
         Function("T07.a_gap", "T07", "A gap in the trace.", claims=["000-22"]),
     ],
-    selected=9,
     format=FORMAT,
 )
 
@@ -170,7 +169,7 @@ def write_folder(folder: Path) -> Path:
             "error",
             "A node reboots.",
             claims=["000-21"],
-            failure="ComponentDied: etcd ended by itself\nlast lines: …",
+            failure="ComponentDied: etcd ended & <by> itself\nlast lines: …",
             reason=Reason("broke", text="ComponentDied: etcd ended by itself"),
         ),
         result(

@@ -215,7 +215,7 @@ def test_guarantees_are_evidence_too() -> None:
         ([item("error")], RUN, None, ["nothing", "broke"]),
         ([item("passed"), item("unknown")], RUN, None, ["undecided"]),
         ([item("left-out")], RUN, None, ["nothing"]),
-        ([item("passed")], msgspec.structs.replace(RUN, selected=2), None, ["ended"]),
+        ([item("passed")], msgspec.structs.replace(RUN, items=[item("passed").node_id, "another"]), None, ["ended"]),
         ([item("passed", "P02.other")], RUN, None, ["selection"]),
         ([item("passed", tallies=[Tally("G1", 5, 2, 1)])], RUN, False, ["guarantee"]),
     ],
