@@ -156,6 +156,28 @@ def test_a_crash_begins_min_ready_seconds_anew(cluster: ScenarioCluster, daemons
     trace.expect_creations(agent, 1)
 
 
+@scenario("R03", seconds=35)
+@needs(Capability.POD_PHASE, nodes=1)
+def test_a_clock_that_is_ahead_or_behind_stalls_no_update(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """Where a kubelet's clock is ahead its pods count as available later, where it is behind sooner; the update ends all the same."""
+    [node] = cluster.nodes.join(1)
+    agent = daemonset("agent.yaml", spec={"minReadySeconds": 6})
+    trace.until(agent.exactly_on(node), agent.status(number_available=1))
+
+    agent.set_image()
+    trace.until(agent.status(updated_number_scheduled=1, number_ready=1, number_available=0))
+    cluster.shift_readiness(agent.pod_on(node).metadata.name, seconds=15)
+    trace.stays(agent.status(number_ready=1, number_available=0), seconds=8)
+    trace.until(agent.rolled_out(), agent.exactly_on(node), shows="D2-20")
+
+    agent.patch({"spec": {"minReadySeconds": 600}}, why="set minReadySeconds")
+    agent.set_image(cluster.pause("3.8"))
+    trace.until(agent.status(updated_number_scheduled=1, number_ready=1, number_available=0))
+    cluster.shift_readiness(agent.pod_on(node).metadata.name, seconds=-1200)
+    trace.until(agent.rolled_out(), agent.exactly_on(node), shows="D2-20")
+    trace.expect_creations(agent, 3)
+
+
 @scenario("R04", seconds=12)
 @needs(Capability.POD_TIMING, nodes=4)
 def test_a_broken_template_breaks_no_more_than_the_budget(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
