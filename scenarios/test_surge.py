@@ -53,7 +53,7 @@ def test_a_surge_leaves_no_node_without_a_pod(
 
     trace.until(agent.rolled_out(), agent.exactly_on(*joined), within=120)
     assert trace.past.most_unavailable(agent) == 0
-    with shows("D9-13", "D9-14", "D9-18", *more):
+    with shows("D9-13", "D9-14", "D9-18"), shows(*more):
         assert trace.past.most_surplus(agent) == budget
     # Two pods on one node, though by other sentences there is exactly one.
     with shows("000-01", "001-05", "003-04", "D2-05", "D9-25"):

@@ -50,7 +50,7 @@ def test_pods_get_exactly_the_documented_tolerations(
     trace.until(agent.exactly_on(node))
     [created] = trace.past.created(agent)
     tolerations = created["spec"]["tolerations"]
-    with shows("002-40", "D1-34", "D5-04", "D5-05", "D5-06", "D5-07", "D5-08", *more):
+    with shows("002-40", "D1-34", "D5-04", "D5-05", "D5-06", "D5-07", "D5-08"), shows(*more):
         assert {(toleration["key"], toleration["operator"], toleration["effect"]) for toleration in tolerations} == expected
         assert len(tolerations) == len(expected)
     with shows("002-37"):
