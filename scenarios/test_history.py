@@ -48,7 +48,7 @@ def test_with_ondelete_a_restart_of_the_rollout_restarts_nothing(cluster: Scenar
     assert said.out.strip() == f"daemonset.apps/{agent.name} restarted"
     agent.refresh()
     trace.until(agent.status(updated_number_scheduled=0))
-    trace.stays(agent.keeps(before), seconds=5, shows="D10-15")
+    trace.stays(agent.keeps(before), seconds=5, shows="D9-04")
     trace.expect_creations(agent, 2)
 
 
