@@ -119,3 +119,11 @@ def test_what_a_pod_says_of_itself() -> None:
     pod: Pod = msgspec.convert({"status": status}, RECORDS["pods"])
     assert (pod.restarts, pod.why_unscheduled) == (3, "no free ports")
     assert Pod().why_unscheduled == ""
+
+
+def test_seconds_between_two_changes_are_told_by_their_versions(record: Record, past: Past) -> None:
+    record.pod("added", "a", at=1.0)
+    record.pod("deleted", "a", at=2.5, deleted=True)
+    record.entries.append(Entry(3, 9.0, "write", "pods", 101, detail={"received": 9.0}))
+    record.pod("added", "b", at=3.0)
+    assert past.seconds_from(past.end_of_pod("a"), past.creation_of_pod("uid-b")) == 0.5
