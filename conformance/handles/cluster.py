@@ -242,6 +242,10 @@ class ScenarioCluster:
         """A pod of this name is there that is not the one with this UID."""
         return self._pod(f"pods/{name} is another one", name, lambda pod: pod is not None and pod.metadata.uid != uid)
 
+    def pod_failed(self, name: str) -> When:
+        """The pod is in phase Failed, being deleted or not."""
+        return self._pod(f"pods/{name} has failed", name, lambda pod: pod is not None and pod.status.phase == "Failed")
+
     def pod_ends(self, name: str) -> When:
         """The pod is being deleted."""
         return self._pod(f"pods/{name} is being deleted", name, lambda pod: pod is not None and pod.terminating)

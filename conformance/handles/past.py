@@ -139,6 +139,11 @@ class Past:
         ]
         return states[-1]
 
+    def counters(self, agent: Agent, *names: str) -> set[tuple[int, ...]]:
+        """Every combination of these counters of its status, such as `number_ready`, that there has been at any time."""
+        states = [state for _, _, state, _ in self.steps() if isinstance(state, DaemonSet) and state.metadata.uid == agent.uid]
+        return {tuple(getattr(state.status, name) for name in names) for state in states}
+
     def finalizers(self, agent: Agent) -> set[str]:
         """Every finalizer that the DaemonSet has had at any time."""
         states = [state for _, _, state, _ in self.steps() if isinstance(state, DaemonSet) and state.metadata.uid == agent.uid]
