@@ -171,6 +171,7 @@ _LISTS = {
 _KEYS = {field.name for field in fields(Claim)} - {"paraphrased", "document"} | {"paraphrase"}
 _RULES: tuple[tuple[str, Callable[[Claim], bool]], ...] = (
     ("needs a quote or a paraphrase", lambda c: bool(c.quote)),
+    ("does not say in place where in its document it stands", lambda c: bool(c.place)),
     (f"has a status that is none of {', '.join(_STATUSES)}", lambda c: c.status in _STATUSES),
     ("does not say in behaviour what really happens", lambda c: c.status != "inaccurate" or bool(c.behaviour)),
     (
