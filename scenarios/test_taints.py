@@ -220,7 +220,7 @@ def test_a_node_without_network_gets_pods_of_the_host_network_only(cluster: Scen
     """On a node whose network is unavailable a DaemonSet with hostNetwork has its pod; another one is neither there nor counted."""
     [node] = cluster.nodes.join(1)
     node.set_network_available(False)
-    trace.until(cluster.tainted(node, "node.kubernetes.io/network-unavailable"))
+    trace.until(cluster.tainted(node, "node.kubernetes.io/network-unavailable"), shows="002-42")
 
     plain = daemonset("agent.yaml")
     host = daemonset("agent-hostnetwork.yaml")

@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.handles.daemonset import Agent
 from conformance.kube.records import ControllerRevision, DaemonSet, Object, Pod
-from conformance.trace.entries import Entry
+from conformance.trace.entries import OBJECT_TYPES, Entry
 from conformance.trace.recorder import Recorder
 from conformance.trace.world import World
 
@@ -75,6 +75,11 @@ class Past:
         )
         end = self.end_of_pod(name)
         return next(entry.at for entry, *_ in self.steps() if entry.rv == end) - asked
+
+    def seconds_from(self, earlier: int, later: int) -> float:
+        """From the change at one resourceVersion to that at another (see end_of_pod and creation_of_pod), by arrival."""
+        at = {entry.rv: entry.at for entry in self._recorder.so_far() if entry.type in OBJECT_TYPES}
+        return at[later] - at[earlier]
 
     def seconds_alive(self, name: str) -> float:
         """From a pod's binding until its deletion was asked for, by arrival."""

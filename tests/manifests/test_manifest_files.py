@@ -37,7 +37,7 @@ def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
 
 
 #: Agents do nothing, but for those that are asked something from outside or from within.
-WITH_A_SHELL = {"agent-port", "agent-shell"}
+WITH_A_SHELL = {"agent-metrics", "agent-port", "agent-shell"}
 
 
 @pytest.mark.parametrize("file", sorted(MANIFESTS.glob("agent*.yaml")), ids=lambda file: file.stem)
