@@ -263,6 +263,14 @@ class ScenarioCluster:
             f"pods/{name} is there and Failed", name, lambda pod: pod is not None and pod.status.phase == "Failed" and not pod.terminating
         )
 
+    def pod_ends_failed(self, name: str) -> When:
+        """The pod is being deleted, and in phase Failed."""
+        return self._pod(
+            f"pods/{name} is being deleted and Failed",
+            name,
+            lambda pod: pod is not None and pod.terminating and pod.status.phase == "Failed",
+        )
+
     def pod_ends(self, name: str) -> When:
         """The pod is being deleted."""
         return self._pod(f"pods/{name} is being deleted", name, lambda pod: pod is not None and pod.terminating)
