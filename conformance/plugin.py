@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -13,7 +14,7 @@ import pytest
 
 import conformance
 from conformance.clusters.protocol import Capability
-from conformance.errors import ClusterError, ConformanceError, NotOffered, Unwritable, UsageError
+from conformance.errors import ClusterError, ConformanceError, NotOffered, Unwritable, UsageError, shortened
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.trace import Trace
@@ -27,6 +28,7 @@ WORKER = pytest.StashKey[Worker]()
 RUN = pytest.StashKey[ScenarioRun]()
 REPORTS = pytest.StashKey[dict[str, pytest.TestReport]]()
 ERROR = pytest.StashKey[BaseException]()
+LEFT_OUT = ("conformance.outcome", "left-out")
 UNWRITTEN = "stopped: what the run leaves behind cannot be written"
 
 
@@ -110,8 +112,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Build the components, once, before xdist starts its workers."""
     worker = session.config.stash[WORKER]
     if worker.wants_scenarios:
+        _widen(session.config)
         with _told_once(session):
             worker.prepare()
+
+
+def _widen(config: pytest.Config) -> None:
+    """In a file there is no edge: pytest cuts its summary at 80 characters there, which ends where the reason begins."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        config.get_terminal_writer().fullwidth = 200
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -175,7 +184,7 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         if need.kwargs.get("nodes", 1) > most:
             lacking.append(f"{need.kwargs['nodes']} nodes (at most {most})")
         if lacking:
-            pytest.skip(f"left out: {host.facts.name} lacks {', '.join(lacking)}")
+            pytest.skip(f"left out: {host.facts.provider} lacks {', '.join(lacking)}")
     run = ScenarioRun(
         host,
         worker.settings,
@@ -285,6 +294,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     run = item.stash.get(RUN, None)
     reports = item.stash.setdefault(REPORTS, {})
     reports[report.when] = report
+    if report.skipped and report.when == "setup":
+        report.user_properties.append(LEFT_OUT)
     if report.when == "call":
         result = outcome.result_of(item, reports, run, worker.settings, worker.settings.minor, item.stash.get(ERROR, None))
         report.user_properties.extend(junit.properties(result, worker.facts))
@@ -298,7 +309,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """A proven deviation is shown as what it is: neither a failure nor an ordinary pass."""
+    """A proven deviation is neither a failure nor an ordinary pass; what was left out is told by reason, at the end."""
+    if report.skipped and LEFT_OUT in report.user_properties:
+        return "left out", "s", "LEFT OUT"
     if report.when == "call" and report.passed and ("conformance.outcome", "finding") in report.user_properties:
         return "finding", "d", "FINDING"
     return None
@@ -331,7 +344,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What the run showed, in a few lines, and where to read more."""
     for line in config.stash[WORKER].summary:
-        terminalreporter.write_line(line)
+        terminalreporter.write_line(shortened(line))
 
 
 def manifests_of(config: pytest.Config) -> Path:

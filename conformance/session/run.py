@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import secrets
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,11 @@ class ScenarioRun:
         """What was written down when something went wrong: files, and folders of many."""
         return sorted(self._diagnostics.iterdir()) if self._diagnostics.is_dir() else []
 
+    @property
+    def again(self) -> str:
+        """The command that judges its trace again, as a shell takes it."""
+        return shlex.join(["python", "-m", "conformance", "judge", str(self.file)])
+
     def verdict(self) -> None:
         """Raise PromiseBroken if any guarantee was violated; the message quotes the promise and shows where."""
         broken = [tally for tally in self.finish() if tally.violated]
@@ -126,7 +132,7 @@ class ScenarioRun:
         for tally in broken:
             lines.append(f"{tally.id} was violated {tally.violated} time(s):")
             lines += [f"  at {violation.at:.3f} s, entry {violation.seq}: {violation.message}" for violation in tally.violations[:5]]
-        lines.append(f"Judge it again: python -m conformance judge {self.file}")
+        lines.append(f"Judge it again: {self.again}")
         raise PromiseBroken("\n".join(lines))
 
     def end(self, *, clean: bool = True) -> None:
