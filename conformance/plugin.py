@@ -173,7 +173,11 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
     mark = request.node.get_closest_marker("scenario")
     if mark is None:
         raise pytest.UsageError(f"{request.node.nodeid} uses a cluster but is not marked with @scenario.")
-    host = worker.lease.take()
+    try:
+        host = worker.lease.take()
+    except UsageError:  # nothing that the next scenario could do better
+        request.session.shouldfail = "stopped: no cluster can be had here"
+        raise
     for need in request.node.iter_markers("needs"):
         lacking = [
             f"{cap} ({host.facts.lacking.get(cap, 'not offered')})" for cap in need.args if Capability(cap) not in host.facts.capabilities
@@ -324,21 +328,23 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     result = None
     try:
         result = yield
-    except OSError as error:  # JUnit's and Allure's files go where the report goes
-        worker.broke_off(error)
+    except Exception as error:
+        if not worker.broke_off(error):
+            raise
     session.exitstatus = worker.finish(exitstatus, time.time())
     return result
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Stop when results can no longer be written, by whoever writes them: a run that leaves nothing behind shows nothing."""
     try:
         return (yield)
-    except OSError as error:
-        item.config.stash[WORKER].broke_off(error)
-        item.session.shouldfail = UNWRITTEN
-        return True
+    except Exception as error:
+        if not session.config.stash[WORKER].broke_off(error):
+            raise
+        session.shouldfail = UNWRITTEN
+        raise session.Failed(UNWRITTEN) from None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -42,7 +42,7 @@ def lines(run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple
         "guarantees never evaluated": [each.tally.id for each in guarantees if each.word == "unknown" and not each.tally.evaluated],
         "guarantees that held, but never could have failed": [each.tally.id for each in guarantees if each.word == "vacuous"],
     }
-    told = [f"{title}: {', '.join(names)}" for title, names in groups.items() if names]
+    told = [f"{title}: {', '.join(names)}" for title, names in groups.items() if names and evaluated]
     found += [f"{line} (what each promises: {WHERE})" if line is told[0] else line for line in told]
     reasons = Counter(result.reason.removeprefix("left out: ") for result in results if result.outcome == "left-out")
     found += [f"left out, {plural(count, 'pytest item')}: {reason}" for reason, count in reasons.most_common()]
