@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         printed_documents,
         update_matrix,
     )
+    from conformance.handles.evidence import accepted, shows
     from conformance.handles.marks import claim, finding, needs, scenario
     from conformance.handles.trace import Trace
     from conformance.kube.records import Pod, Taint
@@ -44,6 +45,7 @@ _HOMES = {
     "ScenarioCluster": "conformance.handles.cluster",
     "Taint": "conformance.kube.records",
     "Trace": "conformance.handles.trace",
+    "accepted": "conformance.handles.evidence",
     "claim": "conformance.handles.marks",
     "documents": "conformance.handles.data",
     "finding": "conformance.handles.marks",
@@ -53,6 +55,7 @@ _HOMES = {
     "needs": "conformance.handles.marks",
     "printed_documents": "conformance.handles.data",
     "scenario": "conformance.handles.marks",
+    "shows": "conformance.handles.evidence",
     "update_matrix": "conformance.handles.data",
 }
 __all__ = [
@@ -67,6 +70,7 @@ __all__ = [
     "ScenarioCluster",
     "Taint",
     "Trace",
+    "accepted",
     "claim",
     "documents",
     "finding",
@@ -76,6 +80,7 @@ __all__ = [
     "needs",
     "printed_documents",
     "scenario",
+    "shows",
     "update_matrix",
 ]
 __version__ = "0.1.0"

@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from conformance.clusters.protocol import Capability
 from conformance.errors import ConformanceError, NotOffered, UsageError
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
+from conformance.handles.evidence import Evidence, collecting
 from conformance.handles.trace import Trace
 from conformance.kube.manifests import merge, merge_template
 from conformance.report import allure, junit
-from conformance.session import kind, ordering, outcome, settings
+from conformance.report.reasons import words
+from conformance.report.results import Reason
+from conformance.session import kind, needing, ordering, outcome, settings, suite
 from conformance.session.run import ScenarioRun
 from conformance.session.worker import Worker
 
@@ -62,10 +64,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before anything else happens."""
     for line in (
-        "scenario(id, seconds): which scenario this is",
-        "claim(*ids): the claims it is evidence for",
+        "scenario(family, seconds): this function is a scenario of that family",
+        "claim(*ids): the claims that a case from data may show",
         "needs(*capabilities, nodes): what it needs of a cluster",
-        "finding(text, contradicts, since, until, upstream): a deviation from the documentation that it proves",
+        "finding(id): the deviation from the documentation that it proves",
     ):
         config.addinivalue_line("markers", line)
     try:
@@ -94,8 +96,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Learn how many nodes the selected scenarios need at once: real ones are made in the beginning."""
-    needs = {mark.kwargs.get("nodes", 1) for item in session.items for mark in item.iter_markers("needs")}
-    session.config.stash[WORKER].nodes = needs | {1}
+    session.config.stash[WORKER].nodes = {needing.nodes(item) for item in session.items} | {1}
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -130,17 +131,9 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
     if mark is None:
         raise pytest.UsageError(f"{request.node.nodeid} uses a cluster but is not marked with @scenario.")
     host = worker.lease.take()
-    for need in request.node.iter_markers("needs"):
-        lacking = [
-            f"{cap} ({host.facts.lacking.get(cap, 'not offered')})" for cap in need.args if Capability(cap) not in host.facts.capabilities
-        ]
-        most = host.facts.max_nodes
-        if Capability.CHANGE_NODE in need.args and host.facts.changeable is not None:
-            most = host.facts.changeable
-        if need.kwargs.get("nodes", 1) > most:
-            lacking.append(f"{need.kwargs['nodes']} nodes (at most {most})")
-        if lacking:
-            pytest.skip(f"left out: {host.facts.name} lacks {', '.join(lacking)}")
+    reason = outcome.not_there(request.node, worker.settings.minor.minor) or needing.lacks(request.node, host.facts)
+    if reason is not None:
+        _leave_out(request.node, reason)
     run = ScenarioRun(
         host,
         worker.settings,
@@ -148,7 +141,7 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         worker.manifests,
         scenario=mark.args[0],
         node_id=request.node.nodeid,
-        claims=outcome.claims_of(request.node),
+        claims=suite.claims_of(request.node),
     )
     request.node.stash[RUN] = run
     yield run
@@ -163,6 +156,11 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         raise
     if keep:
         worker.lease.keep()
+
+
+def _leave_out(item: pytest.Item, reason: Reason) -> NoReturn:
+    item.stash[outcome.REASON] = reason
+    pytest.skip(f"left out: {words(reason)}")
 
 
 @pytest.fixture
@@ -210,10 +208,12 @@ def kind_cluster(request: pytest.FixtureRequest) -> Any:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Judge the trace as part of the test: a broken promise fails the scenario that saw it, also when the scenario was content."""
+    evidence = item.stash[outcome.EVIDENCE] = Evidence(suite.claims_of(item))
     try:
-        yield
+        with collecting(evidence):
+            yield
     except NotOffered as error:
-        pytest.skip(f"left out: {error}")
+        _leave_out(item, Reason("not-offered", text=str(error)))
     except BaseException as error:
         run = item.stash.get(RUN, None)
         if run is not None and not isinstance(error, pytest.skip.Exception):

@@ -45,13 +45,7 @@ def test_no_eligible_node_is_no_error(cluster: ScenarioCluster, daemonset: Creat
 
 @scenario("T03", seconds=12)
 @claim("D9-33", "D9-34", "D9-44")
-@finding(
-    "A NoSchedule taint put on a node under a running daemon pod wakes no sync: desiredNumberScheduled and numberMisscheduled stay as they "
-    "were until something else touches the DaemonSet; then both are right at once.",
-    contradicts=("D9-33", "D9-34"),
-    since="1.33",
-    upstream="https://github.com/kubernetes/kubernetes/pull/130514",
-)
+@finding("noschedule-taint-wakes-no-sync")
 @needs(Capability.CHANGE_NODE, nodes=2)
 def test_counters_do_not_follow_a_noschedule_taint(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """After a NoSchedule taint under a running pod the status counters are stale until the next sync."""

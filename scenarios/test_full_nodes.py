@@ -14,13 +14,7 @@ HUGE = {"resources": {"requests": {"cpu": "900m"}}}
 
 @scenario("P12", seconds=12)
 @claim("002-45", "D1-54")
-@finding(
-    "A daemon pod that waits for room stays when its node stops matching, and its node stays counted, until something else touches the "
-    "DaemonSet; then it goes at once. The node work queue of 1.33 looks for the pods of a node by the node that they are bound to.",
-    contradicts=("002-45", "D1-54"),
-    since="1.33",
-    upstream="https://github.com/kubernetes/kubernetes/pull/130514",
-)
+@finding("pending-pod-stays-when-its-node-stops-matching")
 @needs(Capability.CHANGE_NODE, nodes=2)
 def test_a_pod_that_waits_stays_when_its_node_stops_matching(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A daemon pod that waits for room stays when its node loses the label, until something touches the DaemonSet; then it goes."""

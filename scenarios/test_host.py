@@ -40,12 +40,7 @@ def test_a_log_agent_reads_the_logs_of_its_node(cluster: ScenarioCluster, daemon
 
 @scenario("P01", seconds=8)
 @claim("001-22", "001-25", "004-14")
-@finding(
-    "Where containerd runs the containers nothing of theirs is in /var/lib/docker/containers: the directory that the manifests mount "
-    "is empty, and what containers write is below /var/log/pods alone.",
-    contradicts=("001-22", "001-25", "004-14"),
-    since="1.24",
-)
+@finding("directory-of-docker-containers-is-empty")
 @needs(Capability.REAL_KUBELET, nodes=1)
 @pytest.mark.parametrize("manifest", ["documents/001-fluentd.yaml", "documents/004-fluentd.yaml"], ids=["001", "004"])
 def test_nothing_is_in_the_directory_of_docker(cluster: ScenarioCluster, trace: Trace, manifest: str) -> None:

@@ -37,13 +37,7 @@ def test_a_surge_leaves_no_node_without_a_pod(
 
 @scenario("U01", seconds=26)
 @claim("D9-19")
-@finding(
-    "Change the template within minReadySeconds of the last old pod turning ready, and a surge stalls: both pods stay on every node, "
-    "though the new ones are available, until something else touches the DaemonSet. The controller asks its queue for a look after "
-    "minReadySeconds, the queue merges that with the earlier look that the old pod still had coming, and no other follows: the last line "
-    "of defence, which asks once more while a pod is ready and not available, counts only the oldest pod of each node.",
-    contradicts=("D9-19",),
-)
+@finding("surge-stalls-within-min-ready-seconds")
 @needs(Capability.POD_TIMING, nodes=1)
 def test_a_surge_stalls_when_the_old_pods_have_just_become_ready(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """After a surge that was begun too early the old and the new pod stay side by side until something touches the DaemonSet.

@@ -155,12 +155,7 @@ def test_a_cordoned_node_still_gets_its_pod(cluster: ScenarioCluster, daemonset:
 
 @scenario("T09")
 @claim("000-09", "001-06", "003-05", "004-19", "D1-02", "D1-35", "D1-47", "D1-48", "D8-15")
-@finding(
-    "A node that is not Ready carries the NoSchedule taint of the same key, which is not tolerated automatically: a plain DaemonSet gets "
-    "no pod there until the node is Ready. Only one that tolerates the taint itself is there from the beginning.",
-    contradicts=("D1-35", "D1-47"),
-    upstream="https://github.com/kubernetes/kubernetes/issues/72129",
-)
+@finding("not-ready-node-gets-no-plain-daemon-pod")
 @needs(Capability.JOIN_NODE, Capability.NODE_READINESS, nodes=1)
 def test_a_node_that_is_not_ready_gets_no_plain_daemon_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """On a node that is not Ready only a DaemonSet with a blanket toleration gets its pod; a plain one waits until it is Ready."""

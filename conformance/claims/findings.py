@@ -34,6 +34,7 @@ class Finding:
     (`kubernetes/kubernetes#72129`, or a URL). `impact` says in one sentence what it does to a user, and `severity` how bad the worst of
     that is: `low`, a figure or a file is not what it should be; `medium`, something stands still or is missing, and shows it; `high`,
     something is taken away or is wrong while everything looks well. `reproducer` shows it without this suite; empty: there is none yet.
+    `sometimes` says that it is a race, which a run may miss: then the sentence is expected to hold, and its breach is no news.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Finding:
     until: str = ""
     upstream: tuple[str, ...] = ()
     reproducer: str = ""
+    sometimes: bool = False
 
     def covers(self, minor: str) -> bool:
         """Whether it is there on this minor, such as `1.37`; a leading `v` and what follows the minor do not matter."""
@@ -145,6 +147,10 @@ def _value(key: str, value: Any, where: str) -> Any:
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
             raise UsageError(f"{where}: {key} is a list of text, not {value!r}.")
         return tuple(value)
+    if key == "sometimes":
+        if value is not True:
+            raise UsageError(f"{where}: sometimes is true, or left out.")
+        return value
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{where}: {key} is text and not empty; quote what YAML takes for a number or a truth value.")
     return value

@@ -36,7 +36,7 @@ class Document(msgspec.Struct, frozen=True):
 
     name: str
     file: str
-    claims: tuple[str, ...]
+    claims: dict[str, tuple[str, ...]]
     daemonset: str
     qos: str
     grace: int
@@ -92,14 +92,12 @@ class _Matrix(msgspec.Struct, frozen=True):
     strategies: list[Strategy]
 
 
-def documents(scenario: str) -> list[ParameterSet]:
-    """The documents' manifests that are evidence in a scenario, each with those of its claims that the registry tests there."""
-    known = registry.load()
+def documents(family: str) -> list[ParameterSet]:
+    """The documents' manifests that are evidence in scenarios of a family, each marked with the claims that it shows there."""
     found = []
     for document in _documents().manifests:
-        registry.resolve(document.claims)
-        evidence = [claim for claim in document.claims if scenario in known[claim].scenarios]
-        if evidence:
+        if evidence := document.claims.get(family):
+            registry.resolve(evidence)
             found.append(pytest.param(document, id=document.name, marks=pytest.mark.claim(*evidence)))
     return found
 

@@ -15,16 +15,19 @@ from conformance.clusters.protocol import Capability
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def scenario(id: str, *, seconds: float = 5.0) -> Callable[[F], F]:  # noqa: A002 - the word of the registry
-    """Name a test function as a scenario, such as `P06`.
+def scenario(family: str, *, seconds: float = 5.0) -> Callable[[F], F]:
+    """Make a test function a scenario of this family, such as `P06`; the function is the scenario, and named by it.
 
     `seconds` is how long it takes on an idle machine, wall clock: long ones are started first, so that they end together.
     """
-    return pytest.mark.scenario(id, seconds=seconds)
+    return pytest.mark.scenario(family, seconds=seconds)
 
 
 def claim(*ids: str) -> Callable[[F], F]:
-    """Name the claims that the scenario is evidence for; a test holds this list and the registry together."""
+    """Name the claims that a case may show, where they come from data: `pytest.param(case, marks=claim("D9-02"))`.
+
+    The checks name them again as `shows(*case.claims)`. Where a check names its claims as text no mark is needed.
+    """
     return pytest.mark.claim(*ids)
 
 
@@ -33,10 +36,10 @@ def needs(*capabilities: Capability, nodes: int = 1) -> Callable[[F], F]:
     return pytest.mark.needs(*capabilities, nodes=nodes)
 
 
-def finding(text: str, *, contradicts: tuple[str, ...], since: str = "", until: str = "", upstream: str = "") -> Callable[[F], F]:
-    """Say that the scenario proves a deviation from the documentation.
+def finding(id: str) -> Callable[[F], F]:  # noqa: A002 - the word of the registry
+    """Say that the scenario proves a deviation from the documentation: the one of this id in `claims/findings.yaml`.
 
-    `since` is the first minor that deviates, `until` the first that no longer does (empty: as far as was seen). On a version inside the
-    range a scenario that succeeds is reported as `finding`; it fails as soon as the version stops deviating, which is news.
+    On a version that it covers a scenario that succeeds is reported as `finding`; it fails as soon as the version stops deviating, which
+    is news. On other versions it is left out.
     """
-    return pytest.mark.finding(text, contradicts=contradicts, since=since, until=until, upstream=upstream)
+    return pytest.mark.finding(id)

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from conformance.errors import UsageError
-from conformance.report.results import Run, ScenarioResult
+from conformance.report.results import FORMAT, Run, ScenarioResult
 
 MARKER = ".daemonset-conformance"
 OWN_FOLDERS = ("scenarios", "traces", "allure", "logs", "diagnostics")
@@ -124,7 +124,7 @@ def run_or_none(folder: Path) -> Run | None:
 
 def run(folder: Path) -> Run:
     """What run.json says; a run that died before it was written has unknown facts, and says so."""
-    return run_or_none(folder) or Run(suite="unknown", kubernetes="unknown", cluster="unknown")
+    return run_or_none(folder) or Run(suite="unknown", kubernetes="unknown", cluster="unknown", format=FORMAT)
 
 
 def results(folder: Path) -> list[ScenarioResult]:
@@ -143,6 +143,7 @@ def problems(folder: Path) -> list[str]:
 
 
 def _read(folder: Path) -> tuple[list[ScenarioResult], list[str]]:
+    _require_format(folder)
     decoder = msgspec.json.Decoder(ScenarioResult)
     found: list[ScenarioResult] = []
     damaged: list[str] = []
@@ -159,4 +160,23 @@ def _read(folder: Path) -> tuple[list[ScenarioResult], list[str]]:
         f"{file.name.removesuffix('.partial')} was being recorded when the run died."
         for file in sorted((folder / "traces").glob("*.partial"))
     ]
-    return sorted(found, key=lambda result: (result.id[:1], len(result.id), result.id, result.node_id)), damaged
+    return sorted(found, key=lambda result: (result.family, result.node_id)), damaged
+
+
+class _Form(msgspec.Struct):
+    format: int = 1
+
+
+def _require_format(folder: Path) -> None:
+    """Raise UsageError if the report was written by a suite whose results mean something else."""
+    for file in (folder / "run.json", *sorted((folder / "scenarios").glob("*.json"))):
+        try:
+            form = msgspec.json.decode(file.read_bytes(), type=_Form).format
+        except (OSError, msgspec.DecodeError):
+            continue
+        if form != FORMAT:
+            raise UsageError(
+                f"{folder} is a report of format {form}, and this suite writes and reads format {FORMAT}: its results name scenarios and "
+                "claims in another way. Run the scenarios again, or read it with the suite that wrote it; its traces can still be judged "
+                f"here (`conformance judge {folder / 'traces'}/NAME.jsonl`)."
+            )

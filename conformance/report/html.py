@@ -8,19 +8,17 @@ from pathlib import Path
 from markupsafe import Markup
 
 from conformance.claims import registry
-from conformance.guarantees.judge import Verdict
 from conformance.report.drawing import tag, tooltip
 from conformance.report.gather import Report
+from conformance.report.reasons import because, words
 from conformance.report.rendering import SIGNS, date, duration, environment, made_here, policy
 from conformance.report.replay import Replay, pictures, replay
 from conformance.report.results import ScenarioResult
 from conformance.report.story import Line
 from conformance.report.style import PATTERNS, asset, picture_style
-from conformance.report.verdicts import ClaimVerdict, Scenario
+from conformance.report.verdicts import VERDICTS, ClaimVerdict, Scenario, Verdict
 
 NAME = "index.html"
-
-VERDICTS: tuple[Verdict, ...] = ("holds", "violated", "unknown")
 
 
 @dataclass(frozen=True)
@@ -82,6 +80,8 @@ def page(report: Report) -> str:
             left_out=[case for case in report.cases if case.outcome == "left-out"],
             trouble=[scenario for scenario in report.scenarios if scenario.outcome in ("failed", "error", "unknown")],
             signs=SIGNS,
+            because=because,
+            words=words,
         )
     )
 
@@ -113,20 +113,17 @@ def documents(report: Report) -> list[Document]:
 
 
 def headline(report: Report) -> str:
-    """The result in one sentence."""
+    """The result in one sentence: the conformance answer, which is another than whether every document is right."""
     verdicts = report.verdicts
-    tested = verdicts["holds"] + verdicts["violated"]
-    broken = [guarantee.tally.id for guarantee in report.guarantees if guarantee.tally.violated]
-    failed = sum(scenario.outcome in ("failed", "error") for scenario in report.scenarios)
     if not report.scenarios:
         return "Nothing ran: there is no result to report."
-    verb = "does" if verdicts["violated"] == 1 else "do"
-    first = f"Of {tested} documented claims that were tested, {verdicts['holds']} hold and {verdicts['violated']} {verb} not."
-    if broken:
-        return f"{first} {'Guarantee' if len(broken) == 1 else 'Guarantees'} violated: {', '.join(broken)}."
-    if failed:
-        return f"{first} {failed} {'scenario' if failed == 1 else 'scenarios'} failed or broke off."
-    return f"{first} No guarantee was violated."
+    wrong = verdicts["wrong"] + verdicts.get("outdated", 0)
+    documents = f"{verdicts['holds']} documented sentences hold; {wrong} are known to be wrong or outdated, and were shown to be."
+    if report.conformity.conforms:
+        return f"As Kubernetes of this version: nothing unexpected was seen. {documents}"
+    if report.conformity.conforms is None:
+        return f"Nothing unexpected was seen, but not everything was. {documents}"
+    return f"Not as Kubernetes of this version. {documents}"
 
 
 def outcome_bar(report: Report) -> str:
@@ -143,6 +140,6 @@ def outcome_bar(report: Report) -> str:
 
 
 def evidence_for(report: Report, scenario: Scenario) -> list[str]:
-    """The claims that a scenario is evidence for: those it names, and those that name it."""
-    naming = [verdict.claim.id for verdict in report.claims if scenario.id in verdict.evidence or scenario.id in verdict.claim.scenarios]
-    return list(dict.fromkeys([*(claim for claim in scenario.claims if claim != scenario.id), *naming]))
+    """The claims that a scenario may show, and those whose verdict rests on it."""
+    naming = [verdict.claim.id for verdict in report.claims if scenario.id in verdict.evidence]
+    return list(dict.fromkeys([*scenario.claims, *naming]))

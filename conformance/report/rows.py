@@ -15,7 +15,7 @@ from conformance.report.columns import Column
 #: one-sided  of two kinds of clusters of one minor, only one was decided
 Difference = Literal["clusters", "versions", "one-sided"]
 #: What a difference is looked for among: everything else says that there is no evidence.
-DECIDED = frozenset({"holds", "violated", "passed", "finding", "failed"})
+DECIDED = frozenset({"holds", "wrong", "outdated", "broken", "changed", "violated", "deviates", "passed", "finding", "failed"})
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from conformance.claims import findings
 from conformance.guarantees.judge import Tally
 from conformance.report.gather import promises as registered
 from conformance.report.results import WORST_FIRST, Run, ScenarioResult
-from conformance.report.verdicts import guarantee_verdicts, merged
+from conformance.report.tallies import guarantee_verdicts
+from conformance.report.verdicts import merged
 from conformance.trace.entries import Header
 
 
@@ -40,10 +42,9 @@ def lines(run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple
         "vacuous (held, but never could have failed)": [each.tally.id for each in guarantees if each.word == "vacuous"],
     }
     found += [f"{title}: {', '.join(names)}" for title, names in groups.items() if names]
-    for result in results:
-        if result.finding is not None:
-            against = f" (against {', '.join(result.finding.contradicts)})" if result.finding.contradicts else ""
-            found.append(f"finding {result.id}: {result.finding.text}{against}")
+    for name in dict.fromkeys(result.finding for result in results):
+        if name in (known := findings.load()):
+            found.append(f"finding {name}: {known[name].text} (against {', '.join(known[name].contradicts)})")
     return found
 
 

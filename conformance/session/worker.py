@@ -21,8 +21,8 @@ from conformance.clusters.protocol import Facts
 from conformance.components import build
 from conformance.components.overrides import describe
 from conformance.report import folder, terminal, write
-from conformance.report.results import Run, ScenarioResult
-from conformance.session import existing, kind, ordering
+from conformance.report.results import FORMAT, Run, ScenarioResult
+from conformance.session import existing, kind, suite
 from conformance.session.lease import Leasable, Lease
 from conformance.session.settings import Settings, runs_folder
 
@@ -166,8 +166,9 @@ class Worker:
             seconds=round(now - self._started, 1),
             command="" if self.is_worker else shlex.join(["pytest", *self.config.invocation_params.args]),
             components={name: describe(path, name) for name, path in self.settings.overrides.items()},
+            format=FORMAT,
             platform={"python": platform.python_version(), "system": platform.platform()},
-            scenarios=ordering.known(self.config.rootpath / "scenarios"),
+            scenarios=suite.functions(self.config.rootpath / "scenarios"),
         )
         folder.save_run(self.settings.report, run)
 
