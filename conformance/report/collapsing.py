@@ -68,12 +68,13 @@ _STEPS: tuple[Callable[[list[Beat]], list[Beat]], ...] = (_neighbours, _close, _
 def _cut(happened: list[Beat], room: int) -> list[Beat]:
     """The beginning, and what leads to the first broken promise, or else to the end."""
     at = next((place for place, beat in enumerate(happened) if beat.what == "broken"), len(happened) - 1)
-    end = min(len(happened), at + 1 + room // 4)
-    head, last = room // 4, end < len(happened)
-    begin = max(head + 1, end - (room - head - 1 - last))
-    gap = happened[head:begin]
-    rest = happened[end:]
-    return [*happened[:head], *_omitted(gap), *happened[begin:end], *_omitted(rest)]
+    head = room // 4
+    end = min(len(happened), max(at + 1 + head, room - 1))
+    last = int(end < len(happened))
+    begin = end - (room - head - 1 - last)
+    if begin <= head:
+        return [*happened[: room - 1], *_omitted(happened[room - 1 :])]
+    return [*happened[:head], *_omitted(happened[head:begin]), *happened[begin:end], *_omitted(happened[end:])]
 
 
 def _omitted(gap: Sequence[Beat]) -> list[Beat]:

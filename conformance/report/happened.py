@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 
+from conformance.guarantees import catalogue
 from conformance.guarantees.judge import Broken
 from conformance.kube.records import DaemonSet, Event, Node, Object, Pod
 from conformance.report.beats import Beat, Weight, What
+from conformance.report.drawing import shorten
 from conformance.report.story import describe, name_of
 from conformance.report.wording import doing, target
 from conformance.trace.entries import OBJECT_TYPES, Entry
@@ -26,6 +28,8 @@ from conformance.trace.world import World
 LONG = 1.0
 #: So many letters of what explains an action are told.
 LONGEST = 120
+#: So many of what was seen when a promise broke: the promise itself is quoted behind it.
+LONGEST_MESSAGE = 320
 _NOTES: dict[str, What | None] = {
     "wait begins": None,
     "window begins": None,
@@ -38,9 +42,11 @@ _DULL_LABELS = ("beta.kubernetes.io/", "kubernetes.io/", "conformance.daemonset/
 
 
 def beats(entries: Iterable[Entry], broken: Iterable[Broken] = ()) -> Iterator[Beat]:
-    """What happened, in the trace's order. The times of the entries must not fall (see `in_time`)."""
+    """What happened, in the trace's order. The times of the entries must not fall (see `as_served`)."""
     entries = list(entries)
-    said = {each.seq: each for each in broken}
+    said: dict[int, list[Broken]] = {}
+    for each in broken:
+        said.setdefault(each.seq, []).append(each)
     concerned = _nodes_concerned(entries)
     world = World()
     author: tuple[int | None, str] = (None, "")
@@ -48,7 +54,8 @@ def beats(entries: Iterable[Entry], broken: Iterable[Broken] = ()) -> Iterator[B
         before, after = world.apply(entry)
         found: Iterator[Beat] = iter(())
         if entry.type == "write":
-            author = entry.rv, str(entry.detail.get("user", ""))
+            # The first one made the change; later ones with the same revision changed nothing.
+            author = author if author[0] == entry.rv is not None else (entry.rv, str(entry.detail.get("user", "")))
         elif entry.type in OBJECT_TYPES:
             record = after or before
             if not isinstance(record, Node) or record.metadata.name in concerned:
@@ -60,7 +67,12 @@ def beats(entries: Iterable[Entry], broken: Iterable[Broken] = ()) -> Iterator[B
             continue
         # What broke it is told for itself.
         yield from (dataclasses.replace(beat, weight=Weight.LANDMARK) for beat in found)
-        yield Beat(entry.at, entry.at, "broken", text=said[entry.seq].message, weight=Weight.LANDMARK)
+        yield from (Beat(entry.at, entry.at, "broken", text=_quoted(each), weight=Weight.LANDMARK) for each in said[entry.seq])
+
+
+def _quoted(broken: Broken) -> str:
+    promised = [f" The promise ({each.source}): “{each.promise}”" for each in catalogue.every() if each.id == broken.guarantee]
+    return shorten(broken.message, LONGEST_MESSAGE) + "".join(promised)
 
 
 def _object(entry: Entry, before: Object | None, after: Object | None, author: str) -> Iterator[Beat]:

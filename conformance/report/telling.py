@@ -10,13 +10,14 @@ import msgspec
 
 from conformance.errors import TraceError
 from conformance.faults import kubelet
-from conformance.guarantees.judge import Broken, in_time, judge_trace
+from conformance.guarantees.judge import Broken, judge_trace
 from conformance.report.beats import Beat
 from conformance.report.collapsing import collapsed
 from conformance.report.happened import arrows, beats
 from conformance.trace import store
 from conformance.trace.entries import OBJECT_TYPES, Entry, Header
 from conformance.trace.summary import summarise
+from conformance.trace.timing import as_served
 
 #: Fits a screen, and the patience of who reads an issue.
 LINES = 30
@@ -57,7 +58,7 @@ def _check(entry: Entry, where: str) -> None:
 def tell(header: Header, entries: Sequence[Entry], broken: Iterable[Broken] = (), lines: int = LINES) -> list[str]:
     """The same of what somebody has read already."""
     head = _head(header)
-    happened = collapsed(list(beats(in_time(list(entries)), broken)), max(lines, FEWEST) - len(head))
+    happened = collapsed(list(beats(as_served(entries), broken)), max(lines, FEWEST) - len(head))
     first = happened[0].at if happened else 0.0
     return [*(_fit(line) for line in head), *(_fit(_line(beat, first), 3 if beat.what == "broken" else 1) for beat in happened)]
 
@@ -110,7 +111,7 @@ def _words(beat: Beat) -> str:
         "in vain": f"WAITED {lasted} IN VAIN FOR: {beat.text}",
         "let go": f"AFTER {lasted} IT WAS NO LONGER SO: {beat.text}",
         "broken": f"BROKEN PROMISE: {beat.text}",
-        "left out": f"… {beat.count} lines left out …",
+        "left out": f"… {beat.count} line{'s' if beat.count > 1 else ''} left out …",
     }.get(beat.what, beat.text)
 
 

@@ -14,14 +14,23 @@ from conformance.cli import main
 from conformance.guarantees.judge import Broken
 from conformance.report.telling import FEWEST, WIDTH, tell
 from conformance.trace import store
-from conformance.trace.entries import Entry
+from conformance.trace.entries import Entry, Header
 from tests.report.stories import join_and_leave, rolling_update, started
 from tests.report.story import CONTROLLER, Story
-from tests.report.synthetic import header
+
+HEADER = Header(
+    1,
+    "R02",
+    "scenarios/test_x.py::test_a_rolling_update",
+    "v1.37.1",
+    "embedded",
+    started="2026-11-21T12:31:05.120+00:00",
+    audited=True,
+)
 
 
 def lines_of(entries: list[Entry], broken: list[Broken] | None = None, lines: int = 30) -> list[str]:
-    return tell(header("R02"), entries, broken or [], lines)
+    return tell(HEADER, entries, broken or [], lines)
 
 
 def times(lines: list[str]) -> list[float]:
@@ -38,7 +47,7 @@ def test_who_does_not_know_the_suite_reads_what_happened_when_to_what_and_by_who
     story.wait(2.0).terminate(pod)
     story.wait(0.25).remove("pods", pod)
     assert lines_of(story.end()) == [
-        "r02 (Kubernetes v1.37.1, real control plane, simulated kubelets, 2026-11-21T12:31:05.120+00:00)",
+        "a rolling update (Kubernetes v1.37.1, real control plane, simulated kubelets, 2026-11-21T12:31:05.120+00:00)",
         "Seconds from the first event; in brackets who asked for it, from the audit log.",
         "         0.00  nodes/p01-3fa9c1-a created: Ready True",
         "         0.20  THE TEST: create daemonsets/agent",
@@ -142,9 +151,10 @@ def test_an_action_says_what_its_verb_does_not() -> None:
 def test_a_broken_promise_is_quoted_where_it_broke(room: int) -> None:
     entries = rolling_update(30, 2, broken=True)
     taken = [entry for entry in entries if entry.type == "modified" and b"deletionTimestamp" in bytes(entry.object)][4]
-    told = lines_of(entries, [Broken(taken.seq, taken.at, "3 nodes are without a pod", [])], room)
+    told = lines_of(entries, [Broken("INV-3", taken.seq, taken.at, "3 nodes are without a pod.")], room)
     assert len(told) <= room
-    [at] = [place for place, line in enumerate(told) if line.endswith("BROKEN PROMISE: 3 nodes are without a pod")]
+    [at] = [place for place, line in enumerate(told) if "BROKEN PROMISE: 3 nodes are without a pod. The promise (" in line]
+    assert told[at].endswith("”")
     assert any("deletion asked for" in line for line in told[:at])
 
 
@@ -162,7 +172,7 @@ def test_counters_come_in_one_line_from_their_first_to_their_last_value() -> Non
 def test_what_a_terminal_would_obey_is_not_passed_on() -> None:
     story = Story()
     story.entry("note", text="\x1b]0;title\x07 \x1b[2J\r\nforged line \u202egnp.exe \u2028 \x9b31m ünchanged")
-    told = tell(msgspec.structs.replace(header("R02"), started="\x1b[31m"), story.end())
+    told = tell(msgspec.structs.replace(HEADER, started="\x1b[31m"), story.end())
     assert len(told) == 4
     assert all(line.isprintable() for line in told)
     assert r"\x1b]0;title\x07 \x1b[2J\r\nforged line \u202egnp.exe \u2028 \x9b31m ünchanged" in told[2]
@@ -178,7 +188,7 @@ def test_the_command_tells_a_trace_that_it_judges(tmp_path: Path, capsys: pytest
     story.daemonset("v1", generation=1)
     for _ in range(2):
         story.running(story.wait(0.1).pod(node, "v1"), ready=True)
-    store.write(file, header("P01"), story.wait(5).end())
+    store.write(file, HEADER, story.wait(5).end())
     assert main(["tell", str(file), "--lines", "12"]) == 0
     said = capsys.readouterr().out
     assert said.count("\n") <= 12
@@ -187,7 +197,7 @@ def test_the_command_tells_a_trace_that_it_judges(tmp_path: Path, capsys: pytest
 
 def whole(tmp_path: Path) -> Path:
     file = tmp_path / "trace.jsonl"
-    store.write(file, header("P01"), join_and_leave())
+    store.write(file, HEADER, join_and_leave())
     return file
 
 
@@ -206,19 +216,19 @@ def damaged(tmp_path: Path) -> Path:
 
 def of_another_kind(tmp_path: Path) -> Path:
     file = tmp_path / "trace.jsonl"
-    store.write(file, header("P01"), [Entry(1, 0.0, "added", "pods", 5, msgspec.Raw(b'{"spec": {"nodeName": 7}}'))])
+    store.write(file, HEADER, [Entry(1, 0.0, "added", "pods", 5, msgspec.Raw(b'{"spec": {"nodeName": 7}}'))])
     return file
 
 
 def of_an_unknown_resource(tmp_path: Path) -> Path:
     file = tmp_path / "trace.jsonl"
-    store.write(file, header("P01"), [Entry(1, 0.0, "added", "secrets", 5, msgspec.Raw(b"{}"))])
+    store.write(file, HEADER, [Entry(1, 0.0, "added", "secrets", 5, msgspec.Raw(b"{}"))])
     return file
 
 
 def other_format(tmp_path: Path) -> Path:
     file = tmp_path / "trace.jsonl"
-    store.write(file, msgspec.structs.replace(header("P01"), format=99), [])
+    store.write(file, msgspec.structs.replace(HEADER, format=99), [])
     return file
 
 
