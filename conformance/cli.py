@@ -1,4 +1,4 @@
-"""The command `conformance`: build, up, down, judge, tell, report, versions, clean.
+"""The command `conformance`: build, up, down, judge, tell, reproduce, report, versions, clean.
 
 Thin: each command calls one room and prints what it answers.
 
@@ -86,6 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     tell.add_argument("trace", type=Path, metavar="TRACE")
     tell.add_argument("--lines", type=int, default=30, metavar="N", help="at most so many lines (default: 30)")
     tell.set_defaults(run=_tell)
+
+    reproduce = commands.add_parser("reproduce", help="print a bash script that shows a finding with kubectl on a kind cluster of its own")
+    reproduce.add_argument("finding", metavar="FINDING", help="its id, as in the report and in docs/findings.md")
+    reproduce.set_defaults(run=_reproduce)
 
     report = commands.add_parser(
         "report", help="write the page and the statement of a report folder again, or those of several, side by side"
@@ -258,6 +262,14 @@ def _tell(arguments: argparse.Namespace) -> int:
             f"--lines {arguments.lines}: a story needs {telling.FEWEST} lines at least; name more, or leave it at {telling.LINES}."
         )
     print("\n".join(telling.told(arguments.trace, arguments.lines)))
+    return 0
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    from conformance.claims import findings, reproducing  # noqa: PLC0415
+
+    [finding] = findings.resolve([arguments.finding])
+    print(reproducing.script(finding), end="")
     return 0
 
 

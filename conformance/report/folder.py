@@ -5,6 +5,7 @@ report/
   run.json                 one Run
   scenarios/*.json         one ScenarioResult for each pytest item
   traces/*.jsonl           one trace for each scenario that recorded
+  findings/*.md            one report to forward for each finding that was seen
   diagnostics/*/           what could be seen of the cluster at the moment of a failure
   statement.json, index.html, junit.xml, allure/, logs/
 """
@@ -22,7 +23,7 @@ from conformance.errors import UsageError
 from conformance.report.results import FORMAT, Run, ScenarioResult
 
 MARKER = ".daemonset-conformance"
-OWN_FOLDERS = ("scenarios", "traces", "allure", "logs", "diagnostics")
+OWN_FOLDERS = ("scenarios", "traces", "findings", "allure", "logs", "diagnostics")
 OWN_FILES = ("run.json", "statement.json", "index.html", "junit.xml")
 
 
