@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
@@ -9,7 +11,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from conformance.errors import ConformanceError, NotOffered, UsageError
+import conformance
+from conformance.errors import ClusterError, ConformanceError, NotOffered, Unwritable, UsageError
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.evidence import Evidence, collecting
@@ -26,6 +29,7 @@ WORKER = pytest.StashKey[Worker]()
 RUN = pytest.StashKey[ScenarioRun]()
 REPORTS = pytest.StashKey[dict[str, pytest.TestReport]]()
 ERROR = pytest.StashKey[BaseException]()
+UNWRITTEN = "stopped: what the run leaves behind cannot be written"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -79,24 +83,52 @@ def pytest_configure(config: pytest.Config) -> None:
         worker = config.stash[WORKER] = Worker(config, options)
         if worker.wants_scenarios:
             worker.prepare_outputs()
+            stack = contextlib.ExitStack()
+            stack.enter_context(worker.ending.listening())
+            config.add_cleanup(stack.close)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def pytest_report_header() -> str:
+    """Which version of the suite this is."""
+    return f"daemonset-conformance: {conformance.__version__}"
+
+
+@contextlib.contextmanager
+def _told_once(session: pytest.Session) -> Iterator[None]:
+    """End the session with what was in the way, in one paragraph; the exit code is 4 where the caller can mend it, else 1."""
+    try:
+        yield
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    except ConformanceError as error:
+        # pytest.exit() would say it twice here.
+        sys.stderr.write(f"ERROR: {error}\n")
+        raise session.Failed(str(error)) from None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Build the components, once, before xdist starts its workers."""
     worker = session.config.stash[WORKER]
-    try:
-        worker.prepare()
-    except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
-    except ConformanceError as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
+    if worker.wants_scenarios:
+        with _told_once(session):
+            worker.prepare()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Learn how many nodes the selected scenarios need at once: real ones are made in the beginning."""
-    session.config.stash[WORKER].nodes = {needing.nodes(item) for item in session.items} | {1}
+    """Learn what was selected, and how many nodes it needs at once: real ones are made in the beginning."""
+    worker = session.config.stash[WORKER]
+    worker.nodes = {needing.nodes(item) for item in session.items} | {1}
+    try:
+        with _told_once(session):
+            worker.selected(session.items)
+    except pytest.UsageError as error:
+        if not worker.is_worker:
+            raise
+        worker.tell_controller(str(error))
+        session.items.clear()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -115,7 +147,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a pytest-xdist worker what the controller has found out for all of them."""
-    node.config.stash[WORKER].tell_worker(node.workerinput)
+    worker = node.config.stash[WORKER]
+    worker.tell_worker(node.workerinput)
+    if node.gateway.spec.popen:  # a process of this machine; pytest-xdist has asked for these facts itself by now
+        worker.ending.workers.append(node.gateway._rinfo().pid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -145,15 +180,19 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
     )
     request.node.stash[RUN] = run
     yield run
+    if worker.ending.by and worker.existing is None:
+        run.end(clean=False)  # the cluster is about to be ended as a whole
+        return
     failed = any(report.failed for report in request.node.stash.get(REPORTS, {}).values())
     keep = worker.settings.keep == "on-failure" and failed
     try:
         run.end(clean=not keep)
         if not keep:
             worker.lease.give_back()
-    except Exception:  # what cannot be cleaned, or looked at, is of no use to the next scenario
+    except Exception as error:  # what cannot be cleaned, or looked at, is of no use to the next scenario
         worker.lease.throw_away(keep_logs=True)
-        raise
+        if not (isinstance(error, ClusterError) and isinstance(request.node.stash.get(ERROR, None), ClusterError)):
+            raise  # else it is the end of the same cluster, which has been told already
     if keep:
         worker.lease.keep()
 
@@ -216,7 +255,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         _leave_out(item, Reason("not-offered", text=str(error)))
     except BaseException as error:
         run = item.stash.get(RUN, None)
-        if run is not None and not isinstance(error, pytest.skip.Exception):
+        if run is not None and isinstance(error, Exception) and not isinstance(error, pytest.skip.Exception):
             run.diagnose()
         if run is not None and (broken := [tally.id for tally in run.finish() if tally.violated]):
             error.add_note(f"Violated while it ran: {', '.join(broken)}")
@@ -238,6 +277,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return report
     if call.excinfo is not None:
         item.stash.setdefault(ERROR, call.excinfo.value)
+        if isinstance(call.excinfo.value, Unwritable):
+            item.session.shouldfail = UNWRITTEN
         if isinstance(call.excinfo.value, ConformanceError) and report.failed:
             report.longrepr = outcome.told(item, call.excinfo)
     worker = item.config.stash[WORKER]
@@ -263,9 +304,28 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     return None
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
-    """End the worker's cluster; the controller writes the report, whatever happened before."""
-    session.exitstatus = session.config.stash[WORKER].finish(exitstatus, time.time())
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> Generator[None, object, object]:
+    """End the worker's cluster, behind pytest's own end of fixtures; the controller writes the report, whatever happened before."""
+    worker = session.config.stash[WORKER]
+    result = None
+    try:
+        result = yield
+    except OSError as error:  # JUnit's and Allure's files go where the report goes
+        worker.broke_off(error)
+    session.exitstatus = worker.finish(exitstatus, time.time())
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Stop when results can no longer be written, by whoever writes them: a run that leaves nothing behind shows nothing."""
+    try:
+        return (yield)
+    except OSError as error:
+        item.config.stash[WORKER].broke_off(error)
+        item.session.shouldfail = UNWRITTEN
+        return True
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

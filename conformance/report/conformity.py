@@ -83,13 +83,15 @@ def _open(run: Run, results: Sequence[ScenarioResult], problems: Collection[str]
         found.append(Ground("broke", broke))
     if undecided := _with(results, "unknown"):
         found.append(Ground("undecided", undecided))
-    if run.ended or len(results) < run.selected:
-        found.append(Ground("ended", count=len(results), of=run.selected, text=run.ended))
+    there = {result.node_id for result in results}
+    if missing := [item for item in run.items if item not in there]:
+        found.append(Ground("ended", count=len(run.items) - len(missing), of=len(run.items), text=run.stopped))
     if problems:
         found.append(Ground("damaged", count=len(problems)))
     ran = {result.id for result in results}
-    if run.scenarios and ran < {function.id for function in run.scenarios}:
-        found.append(Ground("selection", count=len(ran), of=len(run.scenarios)))
+    known = {function.id for function in run.scenarios}
+    if known - ran:
+        found.append(Ground("selection", count=len(known & ran), of=len(known)))
     return found
 
 

@@ -73,4 +73,5 @@ def gather(folder: Path, claims: Mapping[str, Claim] | None = None) -> Report:
     shown = evidence(registered, results, run)
     verdicts = tuple(claim_verdict(claim, shown, run, tallies) for claim in registered.values())
     answer = conformity(run, results, verdicts, guarantees, problems)
+    problems = [*problems, *folders.missing(run, results)]
     return Report(folder, run, answer, tuple(merged(results)), verdicts, tuple(guarantees), tuple(problems))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from conformance.claims import findings
+from conformance.report.conformity import Cause as GroundCause
+from conformance.report.conformity import Conformity, Ground
 from conformance.report.results import Reason
 from conformance.report.verdicts import Cause, ClaimVerdict
 
@@ -58,3 +60,30 @@ def because(verdict: ClaimVerdict, version: str = "") -> str:
         return "no check shows it yet" + (f": {claim.planned}" if claim.planned else "")
     detail = f": {words(why.reason)}" if why.reason is not None else ""
     return _SAID[why.cause].format(scenarios=", ".join(why.scenarios), names=", ".join(why.names), detail=detail)
+
+
+_GROUNDS: dict[GroundCause, str] = {
+    "guarantee": "guarantees violated: {names}",
+    "failed": "failed: {names}",
+    "claims": "claims decided otherwise than is expected of this version: {names}",
+    "nothing": "no scenario ran to an end",
+    "broke": "broke off: {names}",
+    "undecided": "could not be decided: {names}",
+    "ended": "the run ended after {count} of {of} selected scenarios{text}",
+    "damaged": "{count} things are missing from the report",
+    "selection": "{count} of the {of} scenarios of the suite were selected",
+}
+_ANSWERS = {True: "yes", False: "no", None: "unknown"}
+_MOST = 6
+
+
+def answer(conformity: Conformity) -> str:
+    """The conformance answer as one word."""
+    return _ANSWERS[conformity.conforms]
+
+
+def ground(one: Ground) -> str:
+    """One reason for the conformance answer, in one line; of many names the first ones."""
+    shown = [*one.names[:_MOST], *([f"and {len(one.names) - _MOST} more"] if len(one.names) > _MOST else [])]
+    text = f" ({one.text})" if one.text else ""
+    return _GROUNDS[one.cause].format(names=", ".join(shown), count=one.count, of=one.of, text=text)

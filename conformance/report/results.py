@@ -97,8 +97,7 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the results of one run have in common.
 
     `kubernetes` is the server's own gitVersion; `started` is RFC 3339; `seconds` wall time; `scenarios` all scenarios of the suite,
-    selected or not (empty: not known); `selected` how many pytest items were to run (0: not known); `ended` why the run ended before all
-    of them had (empty: it did not).
+    selected or not (empty: not known); `items` the pytest items that were selected; `stopped` the signal that ended the run early.
     """
 
     suite: str
@@ -112,6 +111,6 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     components: dict[str, str] = {}
     platform: dict[str, Any] = {}
     scenarios: list[Function] = []
-    selected: int = 0
-    ended: str = ""
+    items: list[str] = []
+    stopped: str = ""
     format: int = 0

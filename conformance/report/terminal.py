@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from conformance.claims import findings
 from conformance.guarantees.judge import Tally
+from conformance.report import reasons
+from conformance.report.conformity import Conformity
 from conformance.report.gather import promises as registered
 from conformance.report.results import WORST_FIRST, Run, ScenarioResult
 from conformance.report.tallies import guarantee_verdicts
@@ -14,8 +16,10 @@ from conformance.report.verdicts import merged
 from conformance.trace.entries import Header
 
 
-def lines(run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple[str, str]] | None = None) -> list[str]:
-    """Counts by outcome, guarantees that were violated, undecided or never put to the test, and the findings."""
+def lines(
+    run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple[str, str]] | None = None, answer: Conformity | None = None
+) -> list[str]:
+    """The conformance answer, counts by outcome, guarantees that were violated, undecided or never put to the test, and the findings."""
     scenarios = merged(results)
     if not scenarios:
         return [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): no scenario left a result"]
@@ -26,6 +30,9 @@ def lines(run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple
     items = f" ({len(results)} pytest items{without})" if len(results) != len(scenarios) else ""
     found = [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): {len(scenarios)} scenarios{items}: {counts}"]
     guarantees = guarantee_verdicts(results, registered() if promises is None else promises)
+    if answer is not None:
+        found.insert(0, f"conforms to Kubernetes {run.kubernetes}: {reasons.answer(answer)}")
+        found[1:1] = [f"  {reasons.ground(each)}" for each in answer.grounds]
     evaluated = sum(each.tally.evaluated for each in guarantees)
     chances = sum(each.tally.could_have_failed for each in guarantees)
     found.append(f"guarantees: {len(guarantees)}, evaluated {evaluated} times; {chances} times they could have failed")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from conformance.claims.registry import Claim
-from conformance.errors import UsageError
 from conformance.report import folder as folders
 from conformance.report import html, matrix, merged, statement
 from conformance.report.comparing import Merged, merge
@@ -28,7 +26,7 @@ def reported(folder: Path, *, claims: Mapping[str, Claim] | None = None) -> tupl
     """
     folders.require(folder)
     report = gather(folder, claims)
-    with _writing():
+    with folders.writing(folder):
         statement.write(report)
         write_findings(report)
         return report, html.write(report)
@@ -40,17 +38,7 @@ def write_merged(out: Path, runs: Sequence[Path], *, claims: Mapping[str, Claim]
     Raises UsageError if one of `runs` is no report of a run, or if `out` is one or holds such files of somebody else.
     """
     together = merge(runs, claims)
-    with _writing():
+    with folders.writing(out):
         folders.prepare_merged(out, (merged.NAME, html.NAME))
         merged.write(together, out)
         return together, matrix.write(together, out)
-
-
-@contextlib.contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(
-            f"The report cannot be written ({error.strerror}: {error.filename}). Mend the folder's permissions, or free some space."
-        ) from error

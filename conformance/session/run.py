@@ -21,6 +21,7 @@ from conformance.report.gather import promises
 from conformance.session.settings import Settings
 from conformance.trace.entries import Header
 from conformance.trace.recorder import Recorder, Recording
+from conformance.trace.waits import Access
 
 #: Agents use the host's network and paths, as the documents' manifests do; a cluster's Pod Security default might refuse that.
 NAMESPACE_LABELS = {"app.kubernetes.io/managed-by": "daemonset-conformance", "pod-security.kubernetes.io/enforce": "privileged"}
@@ -66,6 +67,8 @@ class ScenarioRun:
             on_entry=self.judge.see,
             alive=cluster.check,
             settle=facts.audit_log is None,
+            # One that was there before is there afterwards, too.
+            access=Access(cluster.api.kubeconfig, str(kubectl)) if settings.keep != "never" or facts.farewell else Access(),
         )
         self.trace = Trace(self.recorder, settings.time_scale)
         self._stack = contextlib.ExitStack()
@@ -95,6 +98,7 @@ class ScenarioRun:
     def finish(self) -> list[Tally]:
         """Stop recording and judge; calling it again changes nothing, and without a recording there is nothing to judge."""
         if self._recorded and self.recording is None:
+            self._recorded = False  # what keeps it from being written is said once
             self.recording = self.recorder.stop()
             if self.recording.late:
                 self.tallies = judge_trace(self.recording.header, self.recording.entries)

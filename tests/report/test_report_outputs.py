@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.claims import findings
 from conformance.clusters.protocol import Facts
 from conformance.report import allure, folder, junit, terminal
 from conformance.report.results import Run
@@ -18,6 +19,8 @@ from conformance.trace.world import World
 from tests.report import stories, synthetic
 
 pytest_plugins = ("pytester",)
+
+FINDING = findings.load()["noschedule-taint-wakes-no-sync"]
 
 FACTS = Facts("one", "embedded", "v1.37.1", Path("kubeconfig"), frozenset(), 5)
 COUNTS = "3 passed, 1 finding, 1 left-out, 1 unknown, 1 failed, 1 error"
@@ -29,11 +32,11 @@ def test_the_terminal_says_it_in_a_few_lines(tmp_path: Path) -> None:
     assert terminal.lines(folder.run(made), folder.results(made), PROMISES) == [
         "DaemonSets on Kubernetes v1.37.1 (embedded): 8 scenarios (9 pytest items): " + COUNTS,
         "guarantees: 4, evaluated 342 times; 105 times they could have failed",
-        'violated: G3 1 time(s) in R02: "the budget is kept"',
+        'violated: G3 1 time(s) in R02.keeps_its_budget: "the budget is kept"',
         "not decided: G1",
         "never evaluated: G7",
         "vacuous (held, but never could have failed): G9",
-        "finding T10: numberMisscheduled stays stale until something else touches the DaemonSet (against 000-16)",
+        f"finding {FINDING.id}: {FINDING.text} (against D9-33, D9-34)",
     ]
 
 
@@ -58,17 +61,23 @@ def test_a_trace_judged_again_is_told() -> None:
 
 
 def test_junit_properties() -> None:
-    made = synthetic.result("T10", "finding", "x", "traces/t.jsonl", claims=["000-01", "000-02"], tallies=[synthetic.tally("G1", 3, 0)])
+    made = synthetic.result(
+        "T12.x", "finding", "x", "traces/t.jsonl", claims=["D9-33"], finding=FINDING.id, tallies=[synthetic.tally("G1", 3, 0)]
+    )
     assert junit.properties(made, FACTS) == [
         ("kubernetes", "v1.37.1"),
         ("cluster", "embedded"),
-        ("scenario", "T10"),
-        ("claims", "000-01 000-02"),
+        ("scenario", "T12.x"),
+        ("family", "T12"),
+        ("claims", "D9-33"),
+        ("claims.shown", "D9-33"),
+        ("claims.refuted", ""),
         ("conformance.outcome", "finding"),
         ("guarantees.holds", "1"),
         ("guarantees.violated", "0"),
         ("guarantees.unknown", "0"),
         ("guarantees.vacuous", "1"),
+        ("finding", f"{FINDING.id}: {FINDING.text}"),
         ("trace", "traces/t.jsonl"),
     ]
     assert ("cluster", "unknown") in junit.properties(made, None)
@@ -104,7 +113,7 @@ def test_allure_gets_parameters_steps_and_attachments(pytester: pytest.Pytester)
     pytester.runpytest_subprocess("-p", "no:cacheprovider", "--alluredir=out").assert_outcomes(passed=1)
     [file] = (pytester.path / "out").glob("*-result.json")
     said = json.loads(file.read_text())
-    assert said["name"] == "R02 An update keeps its budget."
+    assert said["name"] == "R02.keeps_its_budget An update keeps its budget."
     assert {each["name"]: each["value"] for each in said["parameters"]} == {"kubernetes": "'v1.37.1'", "cluster": "'embedded'"}
     assert [each["name"] for each in said["attachments"]] == ["run it again, look for yourself", "trace", "timeline", "update budget"]
     steps = [each["name"] for each in said["steps"]]

@@ -63,6 +63,7 @@ def test_a_trace_is_judged_again(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_a_report_is_written_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = tmp_path / "report"
     folder.prepare(made)
+    folder.clear(made, "run")
     assert main(["report", str(made)]) == 0
     assert (made / "index.html").is_file()
     assert str(made / "index.html") in capsys.readouterr().out
