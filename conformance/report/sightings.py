@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from conformance.claims import findings, registry, sources
+from conformance.claims.expecting import minor_of
 from conformance.claims.findings import Finding
 from conformance.errors import TraceError
 from conformance.report import lasting
@@ -73,10 +74,10 @@ class FindingView:
 
 def finding_views(report: Report) -> list[FindingView]:
     """The findings that are known for the version of the run, those that it saw first; of the others `sightings` is empty."""
-    version = report.run.kubernetes
+    minor = minor_of(report.run.kubernetes)
+    there = findings.covering(f"{minor[0]}.{minor[1]}") if minor is not None else []
     seen = {name for case in report.cases for name in _seen(case)}
-    known = [finding for finding in findings.load().values() if finding.id in seen or (version and finding.covers(version))]
-    views = [_view(report, finding) for finding in known]
+    views = [_view(report, finding) for finding in findings.load().values() if finding.id in seen or finding in there]
     return sorted(views, key=lambda view: not view.sightings)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from conformance.claims import findings
-from conformance.claims.findings import Finding
+from conformance.claims.findings import Finding, Reproduction
 from conformance.errors import UsageError
 
 WHOLE = """
@@ -16,6 +16,7 @@ WHOLE = """
   contradicts: [D9-33]
   severity: low
   impact: What it does to a user.
+  unreproduced: Nobody can have it.
 """
 
 
@@ -33,12 +34,16 @@ def test_what_is_known() -> None:
 
 def test_a_finding_is_read_whole(tmp_path: Path) -> None:
     text = WHOLE + '  since: "1.33"\n  until: "1.36"\n  upstream: [kubernetes/kubernetes#72129, "https://example.org/1"]\n'
+    text += "  guarantees: [INV-3]\n  reproduced: [{kubernetes: v1.37.1, seen: true, seconds: 75}]\n"
     assert read(tmp_path, text)["a-finding"] == Finding(
         id="a-finding",
         text="What really happens.",
         contradicts=("D9-33",),
         severity="low",
         impact="What it does to a user.",
+        unreproduced="Nobody can have it.",
+        reproduced=(Reproduction("v1.37.1", seen=True, seconds=75),),
+        guarantees=("INV-3",),
         since="1.33",
         until="1.36",
         upstream=("kubernetes/kubernetes#72129", "https://example.org/1"),
@@ -83,6 +88,12 @@ def test_an_unknown_id_is_answered_with_the_nearest() -> None:
         (WHOLE + "  upstream: [somewhere]\n", "neither of the form owner/repository#number nor a URL"),
         (WHOLE.replace("What it does to a user.", '" "'), "impact is text and not empty"),
         (WHOLE + WHOLE, "finding a-finding is there twice"),
+        (WHOLE.replace("unreproduced", "reproducer"), "has a reproducer that is no file in reproducers/"),
+        (WHOLE.replace("  unreproduced: Nobody can have it.\n", ""), "needs either a reproducer or, in unreproduced, the reason"),
+        (WHOLE + "  reproducer: noschedule-taint-wakes-no-sync.sh\n", "needs either a reproducer or, in unreproduced, the reason"),
+        (WHOLE + "  reproduced: [{kubernetes: v1.37.1, seen: 1, seconds: 75}]\n", "reproduced is a list of runs"),
+        (WHOLE + "  reproduced: yes\n", "reproduced is a list of runs"),
+        (WHOLE + "  sometimes: false\n", "sometimes is true, or left out"),
     ],
 )
 def test_a_mistake_names_the_file_and_the_finding(tmp_path: Path, text: str, said: str) -> None:
