@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 
-from conformance.claims import registry
+from conformance.claims import registry, sources
 from conformance.claims.findings import REPRODUCERS, Finding
 from conformance.errors import UsageError
 
@@ -27,7 +27,7 @@ def _comment(finding: Finding) -> list[str]:
     said = [finding.text]
     for claim in registry.resolve(finding.contradicts):
         quote = " ".join(claim.quote.split())
-        said.append(f"The documentation ({claim.source}): “{quote}”")
+        said.append(f"The documentation ({sources.where(claim)}): “{quote}”")
     if finding.since or finding.until:
         bounds = [f"since {finding.since}"] if finding.since else []
         bounds += [f"before {finding.until}"] if finding.until else []

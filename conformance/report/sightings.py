@@ -88,7 +88,7 @@ def sentences(finding: Finding, version: str) -> tuple[Sentence, ...]:
         Sentence(
             claim.id,
             " ".join(claim.quote.split()),
-            claim.source,
+            sources.where(claim),
             documents[claim.document].edition,
             sources.url(claim, version or "master"),
         )
