@@ -7,7 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from conformance.claims import findings, registry
+from conformance.claims import families, findings, registry
 from conformance.claims.findings import Finding
 from conformance.guarantees.judge import Broken
 from conformance.report.causes import causes
@@ -101,7 +101,7 @@ def page(report: Report) -> str:
             proved=proved(report),
             promises=promises(),
             place=lambda _, broken: broken.at,
-            title_of=lambda _: "",
+            title_of=family_title,
             logs=logs(report.folder),
             signs=SIGNS,
             because=because,
@@ -154,6 +154,12 @@ def outcome_bar(report: Report) -> str:
         x += width
     label = ", ".join(f"{count} {outcome}" for outcome, count in report.outcomes.items()) or "no scenario"
     return f'<svg class="outcomes" viewBox="0 0 1000 12" preserveAspectRatio="none" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+
+
+def family_title(name: str) -> str:
+    """The title of a family of scenarios; empty for one that only somebody else's suite has."""
+    known = families.load().get(name)
+    return known.title if known is not None else ""
 
 
 def by_family(report: Report) -> list[tuple[str, list[Scenario]]]:
