@@ -44,8 +44,8 @@ class Finding:
     (`kubernetes/kubernetes#72129`, or a URL). `impact` says in one sentence what it does to a user, and `severity` how bad the worst of
     that is: `low`, a figure or a file is not what it should be; `medium`, something stands still or is missing, and shows it; `high`,
     something is taken away or is wrong while everything looks well. A scenario that proves it names it; `guarantees` are those that
-    recognise it when it comes. `reproducer` is the file of `reproducers/` with the steps that show it without this suite, or
-    `unreproduced` says why there is none; `reproduced` are the times that it was run.
+    recognise it when it comes, and `shown` are the minors on which they have. `reproducer` is the file of `reproducers/` with the steps
+    that show it without this suite, or `unreproduced` says why there is none; `reproduced` are the times that it was run.
     `sometimes` says that it is a race, which a run may miss: then the sentence is expected to hold, and its breach is no news.
     """
 
@@ -62,6 +62,7 @@ class Finding:
     reproduced: tuple[Reproduction, ...] = ()
     sometimes: bool = False
     guarantees: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
     def covers(self, minor: str) -> bool:
         """Whether it is there on this minor, such as `1.37`; a leading `v` and what follows the minor do not matter."""
@@ -115,7 +116,7 @@ def resolve(ids: Iterable[str]) -> tuple[Finding, ...]:
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MINOR = re.compile(r"\d+\.\d+")
 _UPSTREAM = re.compile(r"[\w.-]+/[\w.-]+#\d+|https://\S+")
-_LISTS = ("contradicts", "upstream", "guarantees")
+_LISTS = ("contradicts", "upstream", "guarantees", "shown")
 _KEYS = {field.name for field in fields(Finding)}
 _NEEDED = [field.name for field in fields(Finding) if field.default is MISSING]
 _RULES: tuple[tuple[str, Callable[[Finding], bool]], ...] = (
@@ -123,8 +124,8 @@ _RULES: tuple[tuple[str, Callable[[Finding], bool]], ...] = (
     ("contradicts no claim", lambda f: bool(f.contradicts)),
     (f"has a severity that is none of {', '.join(_SEVERITIES)}", lambda f: f.severity in _SEVERITIES),
     (
-        "has a since or until that is no minor such as '1.31'",
-        lambda f: all(_MINOR.fullmatch(minor) for minor in (f.since, f.until) if minor),
+        "has a since, an until or a minor in shown that is none such as '1.31'",
+        lambda f: all(_MINOR.fullmatch(minor) for minor in (f.since, f.until, *f.shown) if minor),
     ),
     (
         "ends before it begins: until is the first minor that no longer deviates",

@@ -35,6 +35,7 @@ def text(view: FindingView) -> str:
 def _versions(finding: Finding) -> str:
     known = [f" Known since {finding.since}."] if finding.since else []
     known += [f" Gone in {finding.until}."] if finding.until else []
+    known += [f" Shown before on {', '.join(finding.shown)}."] if finding.shown else []
     known += [f" See {', '.join(finding.upstream)}."] if finding.upstream else []
     return "".join(known)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.claims import findings
+from conformance.claims import findings, listing
 from conformance.claims.findings import Finding, Reproduction
 from conformance.errors import UsageError
 
@@ -83,7 +83,7 @@ def test_an_unknown_id_is_answered_with_the_nearest() -> None:
         (WHOLE.replace("[D9-33]", "[D9-3]"), "There is no claim 'D9-3'; did you mean D9-03"),
         (WHOLE.replace("[D9-33]", "D9-33"), "contradicts is a list of text"),
         (WHOLE + "  since: 1.33\n", "since is text and not empty; quote"),
-        (WHOLE + "  since: soon\n", "no minor such as '1.31'"),
+        (WHOLE + "  since: soon\n", "none such as '1.31'"),
         (WHOLE + '  since: "1.36"\n  until: "1.9"\n', "ends before it begins"),
         (WHOLE + "  upstream: [somewhere]\n", "neither of the form owner/repository#number nor a URL"),
         (WHOLE.replace("What it does to a user.", '" "'), "impact is text and not empty"),
@@ -93,6 +93,7 @@ def test_an_unknown_id_is_answered_with_the_nearest() -> None:
         (WHOLE + "  reproducer: noschedule-taint-wakes-no-sync.sh\n", "needs either a reproducer or, in unreproduced, the reason"),
         (WHOLE + "  reproduced: [{kubernetes: v1.37.1, seen: 1, seconds: 75}]\n", "reproduced is a list of runs"),
         (WHOLE + "  reproduced: yes\n", "reproduced is a list of runs"),
+        (WHOLE + '  shown: ["1.37", "newest"]\n', "none such as '1.31'"),
         (WHOLE + "  sometimes: false\n", "sometimes is true, or left out"),
     ],
 )
@@ -106,3 +107,9 @@ def test_a_mistake_names_the_file_and_the_finding(tmp_path: Path, text: str, sai
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read as YAML"):
         findings.load(tmp_path / "none.yaml")
+
+
+def test_the_page_has_the_table_of_the_data() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "findings.md").read_text(encoding="utf-8")
+    wanted = listing.table(findings.load().values())
+    assert wanted in page, f"put this into docs/findings.md:\n\n{wanted}"

@@ -128,7 +128,7 @@ def test_the_file_says_all_that_a_maintainer_asks(tmp_path: Path) -> None:
     text = (report.folder / "findings" / f"{STALE}.md").read_text()
     for part in (
         f"# {STALE}\n",
-        "Seen on Kubernetes v1.37.1 (embedded). Known since 1.33. See https://github.com/kubernetes/kubernetes/pull/130514.",
+        "Seen on Kubernetes v1.37.1 (embedded). Known since 1.33. Shown before on 1.34, 1.35, 1.36, 1.37. See https://github.com/kubernetes/kubernetes/pull/130514.",
         "> The number of nodes that are running the daemon pod, but are not supposed to run the daemon pod.\n",
         "types.go, DaemonSetStatus](https://github.com/kubernetes/kubernetes/blob/v1.37.1/",
         "Severity low: The counters of a DaemonSet",
