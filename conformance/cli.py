@@ -1,6 +1,8 @@
-"""The command `conformance`: build, up, down, judge, report, versions, clean. Thin: each command calls one room and prints what it answers.
+"""The command `conformance`: build, up, down, judge, tell, reproduce, report, claims, versions, clean.
 
-Exit codes are pytest's: 0 done, 1 a promise was broken or something failed, 2 interrupted, 4 wrong usage.
+Each command calls one room and prints its answer.
+
+Exit codes are pytest's: 0 done, 1 a promise was broken or something failed, 2 interrupted, 3 a fault of this program, 4 wrong usage.
 """
 
 from __future__ import annotations
@@ -11,11 +13,13 @@ import json
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.errors import ClusterError, ConformanceError, UsageError
+from conformance import __version__
+from conformance.errors import ClusterError, ConformanceError, TraceError, UsageError, refused
 
 if TYPE_CHECKING:
     from conformance.components.versions import Minor
@@ -24,17 +28,25 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    code: int
+    why = ""
     try:
-        code: int = arguments.run(arguments)
-    except UsageError as error:
-        print(f"conformance: {error}", file=sys.stderr)
-        return 4
+        code = arguments.run(arguments)
+        sys.stdout.flush()
     except ConformanceError as error:
-        print(f"conformance: {error}", file=sys.stderr)
-        return 1
+        code, why = 4 if isinstance(error, UsageError) else 1, str(error)
     except KeyboardInterrupt:
-        print("conformance: interrupted; nothing half-done was left behind", file=sys.stderr)
-        return 2
+        code, why = 2, "interrupted; nothing half-done was left behind"
+    except BrokenPipeError:  # who reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain of it at its end
+        code = 1
+    except OSError as error:
+        code, why = 1, f"the operating system refused what this takes ({refused(error)}). Mend the permissions there, or free some space."
+    except Exception:  # exit code 1 would say that a promise was broken
+        traceback.print_exc()
+        code, why = 3, "this is a fault of the suite itself; please report it with the lines above."
+    if why:
+        print(f"conformance: {why}", file=sys.stderr)
     return code
 
 
@@ -69,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _version(up)
     up.add_argument("--cluster", choices=["embedded", "kind"], default="embedded", metavar="KIND", help="embedded (default) or kind")
     up.add_argument("--nodes", type=int, default=3, metavar="N", help="nodes (default: 3)")
-    up.add_argument("--port", type=int, default=0, metavar="PORT", help="port of the API server (default: any free one)")
+    up.add_argument("--port", type=_port, default=0, metavar="PORT", help="port of the API server (default: any free one)")
     up.set_defaults(run=_up)
 
     down = commands.add_parser("down", help="end clusters that `up` or `--keep` left running")
@@ -79,6 +91,15 @@ def _parser() -> argparse.ArgumentParser:
     judge = commands.add_parser("judge", help="judge a recorded trace again, without a cluster")
     judge.add_argument("trace", type=Path, metavar="TRACE")
     judge.set_defaults(run=_judge)
+
+    tell = commands.add_parser("tell", help="tell what happened in a recorded trace, in a few lines to paste into an issue")
+    tell.add_argument("trace", type=Path, metavar="TRACE")
+    tell.add_argument("--lines", type=int, default=30, metavar="N", help="at most so many lines (default: 30)")
+    tell.set_defaults(run=_tell)
+
+    reproduce = commands.add_parser("reproduce", help="print a bash script that shows a finding with kubectl on a kind cluster of its own")
+    reproduce.add_argument("finding", metavar="FINDING", help="its id, as in the report and in docs/findings.md")
+    reproduce.set_defaults(run=_reproduce)
 
     report = commands.add_parser(
         "report", help="write the page and the statement of a report folder again, or those of several, side by side"
@@ -93,6 +114,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--summary", type=Path, metavar="FILE", help="append the result in Markdown to FILE, such as $GITHUB_STEP_SUMMARY")
     report.set_defaults(run=_report)
 
+    claims = commands.add_parser("claims", help="say which check of which scenario shows which claim, as a document in Markdown")
+    claims.add_argument("--scenarios", type=Path, default=Path("scenarios"), metavar="DIR", help="the scenarios (default: scenarios)")
+    claims.add_argument("--write", type=Path, metavar="FILE", help="write it to FILE instead of printing it")
+    claims.add_argument("--kubernetes", default="", metavar="VERSION", help="what is expected of this version (default: the newest known)")
+    claims.set_defaults(run=_claims)
+
     known = commands.add_parser("versions", help="print the Kubernetes minors that can be tested, newest first")
     known.add_argument("versions", nargs="*", metavar="VERSION", help="only these: minors, versions, `newest`, `oldest` (default: all)")
     known.add_argument("--json", action="store_true", help="as a JSON list, for a workflow's matrix")
@@ -104,7 +131,18 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--kubeconfig", type=Path, metavar="FILE", help="clean this cluster, too (default: as kubectl finds it)")
     clean.add_argument("--context", default="", metavar="NAME", help="clean the cluster of this context, too (default: the current one)")
     clean.set_defaults(run=_clean)
+    for each in (parser, *commands.choices.values()):
+        each.add_argument(
+            "--version", action="version", version=f"daemonset-conformance {__version__}", help="print the version of the suite"
+        )
     return parser
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: give a number from 1 to 65535, or 0 for any that is free")
+    return number
 
 
 def _version(parser: argparse.ArgumentParser) -> None:
@@ -137,6 +175,20 @@ def _node_image(minor: Minor, overrides: dict[str, Path]) -> None:
     docker = Docker()
     engine = usable.check(docker)
     print(f"node-image={images.ensure(minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=overrides).name}")
+
+
+def _claims(arguments: argparse.Namespace) -> int:
+    from conformance.components import versions  # noqa: PLC0415
+    from conformance.session.showing import table  # noqa: PLC0415
+
+    if not arguments.scenarios.is_dir():
+        raise UsageError(f"{arguments.scenarios} is no folder of scenarios; say with --scenarios where they are.")
+    text = table(arguments.scenarios, versions.resolve(arguments.kubernetes or versions.DEFAULT).minor)
+    if arguments.write is None:
+        print(text, end="")
+    else:
+        arguments.write.write_text(text, encoding="utf-8")
+    return 0
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
@@ -196,6 +248,8 @@ def _up_kind(arguments: argparse.Namespace) -> int:
     from conformance.components.overrides import parse_override  # noqa: PLC0415
     from conformance.session.settings import runs_folder  # noqa: PLC0415
 
+    if arguments.port:
+        raise UsageError(f"--port {arguments.port}: kind chooses the port of its API server. Leave the option out, or take embedded.")
     if not 1 <= arguments.nodes <= provider.most_nodes():
         raise UsageError(f"--nodes {arguments.nodes}: between 1 and {provider.most_nodes()} real nodes fit on this machine.")
     minor = versions.resolve(arguments.kubernetes or versions.DEFAULT)
@@ -237,10 +291,32 @@ def _judge(arguments: argparse.Namespace) -> int:
     from conformance.trace.store import read  # noqa: PLC0415
 
     header, entries = read(arguments.trace)
-    tallies = judge_trace(header, entries)
+    try:
+        tallies = judge_trace(header, entries)
+    except TraceError as error:
+        raise error if str(arguments.trace) in str(error) else TraceError(f"{arguments.trace}: {error}") from error
     for line in judged(header, tallies):
         print(line)
     return 1 if any(tally.violated for tally in tallies) else 0
+
+
+def _tell(arguments: argparse.Namespace) -> int:
+    from conformance.report import telling  # noqa: PLC0415
+
+    if arguments.lines < telling.FEWEST:
+        raise UsageError(
+            f"--lines {arguments.lines}: a story needs {telling.FEWEST} lines at least; name more, or leave it at {telling.LINES}."
+        )
+    print("\n".join(telling.told(arguments.trace, arguments.lines)))
+    return 0
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    from conformance.claims import findings, reproducing  # noqa: PLC0415
+
+    [finding] = findings.resolve([arguments.finding])
+    print(reproducing.script(finding), end="")
+    return 0
 
 
 def _report(arguments: argparse.Namespace) -> int:
@@ -248,6 +324,7 @@ def _report(arguments: argparse.Namespace) -> int:
     from conformance.report.write import reported, write_merged  # noqa: PLC0415
 
     folders: list[Path] = arguments.folders
+    code = 0
     if arguments.merge is not None:
         if not folders:
             raise UsageError(f"--merge {arguments.merge}: name the report folders to merge after it: `--merge OUT DIR DIR ...`.")
@@ -260,10 +337,13 @@ def _report(arguments: argparse.Namespace) -> int:
     else:
         report, page = reported(*(folders or [Path("report")]))
         text = markdown.of_run(report)
+        for problem in report.problems:
+            print(f"conformance: {problem}", file=sys.stderr)
+        code = 1 if report.problems else 0
     print(page)
     if arguments.summary is not None:
         markdown.append(text, arguments.summary)
-    return 0
+    return code
 
 
 def _versions(arguments: argparse.Namespace) -> int:
@@ -293,5 +373,9 @@ def _clean(arguments: argparse.Namespace) -> int:
         removed += existing.clean(arguments.kubeconfig, arguments.context)
     for what in removed:
         print(f"removed {what}")
-    print(f"freed {cache.clean(cache=arguments.cache) / 1e6:.0f} MB of the cache of built components")
+    freed = cache.clean(cache=arguments.cache)
+    if freed or arguments.cache:
+        print(f"freed {freed / 1e6:.0f} MB of the cache of built components")
+    elif not removed:
+        print("nothing was left by dead runs")
     return 0

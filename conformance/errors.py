@@ -3,7 +3,8 @@
     ConformanceError
     ├── UsageError            the caller can mend it: unknown version, unusable path, port taken …  (pytest exit code 4)
     │   ├── ToolMissing       a program or extra has to be installed first
-    │   └── TraceError        a trace file is missing, truncated, damaged or of another format
+    │   ├── TraceError        a trace file is missing, truncated, damaged or of another format
+    │   └── Unwritable        a trace or a report cannot be written: the disk is full, read-only, gone
     ├── BuildError            a component did not compile, or its cache is damaged
     ├── ClusterError          a cluster did not come up, or broke while in use
     │   └── ComponentDied     one of its processes ended by itself
@@ -16,6 +17,7 @@ Messages are one paragraph: what is wrong, and what to do about it.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 
@@ -47,15 +49,21 @@ class TraceError(UsageError):
     """A trace file cannot be read to its end."""
 
 
+class Unwritable(UsageError):
+    """What a run leaves behind cannot be written where the user wants it."""
+
+
 class ApiError(ConformanceError):
     """The API server refused a request.
 
-    `code` is the HTTP status, `reason` the API's machine-readable word (`NotFound`, `Invalid`, `Conflict` …), `causes` the fields it names.
+    `code` is the HTTP status, `reason` the API's machine-readable word (`NotFound`, `Invalid`, `Conflict` …; empty if the answer was not a
+    Status), `text` its message, `causes` the fields it names.
     """
 
     def __init__(self, code: int, reason: str, message: str, causes: list[dict[str, Any]] | None = None) -> None:
         super().__init__(f"{code} {reason}: {message}")
         self.code = code
+        self.text = message
         self.reason = reason
         self.causes = causes or []
 
@@ -71,3 +79,18 @@ class NotOffered(ConformanceError):
 
 class WaitExpired(ConformanceError, AssertionError):
     """A wait ran out; the message says what was expected, what was last seen, and what happened in between."""
+
+
+def refused(error: OSError) -> str:
+    """What the operating system said, and about which file if it named one."""
+    said = error.strerror or (os.strerror(error.errno) if error.errno else str(error))
+    return f"{said}: {error.filename}" if error.filename else said
+
+
+#: Characters of one line that people still read on a terminal; what is longer there is in a file as a whole.
+LONGEST = 300
+
+
+def shortened(line: str, most: int = LONGEST) -> str:
+    """A line as a terminal shows it, with a sign that more was said."""
+    return line if len(line) <= most else f"{line[: most - 2]} …"

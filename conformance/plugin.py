@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from conformance.clusters.protocol import Capability
-from conformance.errors import ConformanceError, NotOffered, UsageError
+import conformance
+from conformance.errors import ClusterError, ConformanceError, NotOffered, Unwritable, UsageError, shortened
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
+from conformance.handles.evidence import Evidence, collecting
 from conformance.handles.trace import Trace
 from conformance.kube.manifests import merge, merge_template
 from conformance.report import allure, junit
-from conformance.session import kind, ordering, outcome, settings
+from conformance.report.reasons import words
+from conformance.report.results import Reason
+from conformance.session import kind, needing, ordering, outcome, settings, suite
 from conformance.session.run import ScenarioRun
 from conformance.session.worker import Worker
 
@@ -24,6 +30,8 @@ WORKER = pytest.StashKey[Worker]()
 RUN = pytest.StashKey[ScenarioRun]()
 REPORTS = pytest.StashKey[dict[str, pytest.TestReport]]()
 ERROR = pytest.StashKey[BaseException]()
+LEFT_OUT = ("conformance.outcome", "left-out")
+UNWRITTEN = "stopped: what the run leaves behind cannot be written"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -62,10 +70,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before anything else happens."""
     for line in (
-        "scenario(id, seconds): which scenario this is",
-        "claim(*ids): the claims it is evidence for",
+        "scenario(family, seconds): this function is a scenario of that family",
+        "claim(*ids): the claims that a case from data may show",
         "needs(*capabilities, nodes): what it needs of a cluster",
-        "finding(text, contradicts, since, until, upstream): a deviation from the documentation that it proves",
+        "finding(id): the deviation from the documentation that it proves",
     ):
         config.addinivalue_line("markers", line)
     try:
@@ -77,25 +85,59 @@ def pytest_configure(config: pytest.Config) -> None:
         worker = config.stash[WORKER] = Worker(config, options)
         if worker.wants_scenarios:
             worker.prepare_outputs()
+            stack = contextlib.ExitStack()
+            stack.enter_context(worker.ending.listening())
+            config.add_cleanup(stack.close)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def pytest_report_header() -> str:
+    """Which version of the suite this is."""
+    return f"daemonset-conformance: {conformance.__version__}"
+
+
+@contextlib.contextmanager
+def _told_once(session: pytest.Session) -> Iterator[None]:
+    """End the session with what was in the way, in one paragraph; the exit code is 4 where the caller can mend it, else 1."""
+    try:
+        yield
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+    except ConformanceError as error:
+        # pytest.exit() would say it twice here.
+        sys.stderr.write(f"ERROR: {error}\n")
+        raise session.Failed(str(error)) from None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Build the components, once, before xdist starts its workers."""
     worker = session.config.stash[WORKER]
-    try:
-        worker.prepare()
-    except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
-    except ConformanceError as error:
-        pytest.exit(str(error), returncode=pytest.ExitCode.TESTS_FAILED)
+    if worker.wants_scenarios:
+        _widen(session.config)
+        with _told_once(session):
+            worker.prepare()
 
 
+def _widen(config: pytest.Config) -> None:
+    """In a file there is no edge: pytest cuts its summary at 80 characters there, which ends where the reason begins."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        config.get_terminal_writer().fullwidth = 200
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Learn how many nodes the selected scenarios need at once: real ones are made in the beginning."""
-    needs = {mark.kwargs.get("nodes", 1) for item in session.items for mark in item.iter_markers("needs")}
-    session.config.stash[WORKER].nodes = needs | {1}
+    """Learn what was selected, and how many nodes it needs at once: real ones are made in the beginning."""
+    worker = session.config.stash[WORKER]
+    worker.nodes = {needing.nodes(item) for item in session.items} | {1}
+    try:
+        with _told_once(session):
+            worker.selected(session.items)
+    except pytest.UsageError as error:
+        if not worker.is_worker:
+            raise
+        worker.tell_controller(str(error))
+        session.items.clear()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -114,7 +156,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a pytest-xdist worker what the controller has found out for all of them."""
-    node.config.stash[WORKER].tell_worker(node.workerinput)
+    worker = node.config.stash[WORKER]
+    worker.tell_worker(node.workerinput)
+    if node.gateway.spec.popen:  # a process of this machine; pytest-xdist has asked for these facts itself by now
+        worker.ending.workers.append(node.gateway._rinfo().pid)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -129,18 +174,14 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
     mark = request.node.get_closest_marker("scenario")
     if mark is None:
         raise pytest.UsageError(f"{request.node.nodeid} uses a cluster but is not marked with @scenario.")
-    host = worker.lease.take()
-    for need in request.node.iter_markers("needs"):
-        lacking = [
-            f"{cap} ({host.facts.lacking.get(cap, 'not offered')})" for cap in need.args if Capability(cap) not in host.facts.capabilities
-        ]
-        most = host.facts.max_nodes
-        if Capability.CHANGE_NODE in need.args and host.facts.changeable is not None:
-            most = host.facts.changeable
-        if need.kwargs.get("nodes", 1) > most:
-            lacking.append(f"{need.kwargs['nodes']} nodes (at most {most})")
-        if lacking:
-            pytest.skip(f"left out: {host.facts.name} lacks {', '.join(lacking)}")
+    try:
+        host = worker.lease.take()
+    except UsageError:  # nothing that the next scenario could do better
+        request.session.shouldfail = "stopped: no cluster can be had here"
+        raise
+    reason = outcome.not_there(request.node, worker.settings.minor.minor) or needing.lacks(request.node, host.facts)
+    if reason is not None:
+        _leave_out(request.node, reason)
     run = ScenarioRun(
         host,
         worker.settings,
@@ -148,21 +189,30 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         worker.manifests,
         scenario=mark.args[0],
         node_id=request.node.nodeid,
-        claims=outcome.claims_of(request.node),
+        claims=suite.claims_of(request.node),
     )
     request.node.stash[RUN] = run
     yield run
+    if worker.ending.by and worker.existing is None:
+        run.end(clean=False)  # the cluster is about to be ended as a whole
+        return
     failed = any(report.failed for report in request.node.stash.get(REPORTS, {}).values())
     keep = worker.settings.keep == "on-failure" and failed
     try:
         run.end(clean=not keep)
         if not keep:
             worker.lease.give_back()
-    except Exception:  # what cannot be cleaned, or looked at, is of no use to the next scenario
+    except Exception as error:  # what cannot be cleaned, or looked at, is of no use to the next scenario
         worker.lease.throw_away(keep_logs=True)
-        raise
+        if not (isinstance(error, ClusterError) and isinstance(request.node.stash.get(ERROR, None), ClusterError)):
+            raise  # else it is the end of the same cluster, which has been told already
     if keep:
         worker.lease.keep()
+
+
+def _leave_out(item: pytest.Item, reason: Reason) -> NoReturn:
+    item.stash[outcome.REASON] = reason
+    pytest.skip(f"left out: {words(reason)}")
 
 
 @pytest.fixture
@@ -210,13 +260,15 @@ def kind_cluster(request: pytest.FixtureRequest) -> Any:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Judge the trace as part of the test: a broken promise fails the scenario that saw it, also when the scenario was content."""
+    evidence = item.stash[outcome.EVIDENCE] = Evidence(suite.claims_of(item))
     try:
-        yield
+        with collecting(evidence):
+            yield
     except NotOffered as error:
-        pytest.skip(f"left out: {error}")
+        _leave_out(item, Reason("not-offered", text=str(error)))
     except BaseException as error:
         run = item.stash.get(RUN, None)
-        if run is not None and not isinstance(error, pytest.skip.Exception):
+        if run is not None and isinstance(error, Exception) and not isinstance(error, pytest.skip.Exception):
             run.diagnose()
         if run is not None and (broken := [tally.id for tally in run.finish() if tally.violated]):
             error.add_note(f"Violated while it ran: {', '.join(broken)}")
@@ -238,12 +290,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return report
     if call.excinfo is not None:
         item.stash.setdefault(ERROR, call.excinfo.value)
+        if isinstance(call.excinfo.value, Unwritable):
+            item.session.shouldfail = UNWRITTEN
         if isinstance(call.excinfo.value, ConformanceError) and report.failed:
             report.longrepr = outcome.told(item, call.excinfo)
     worker = item.config.stash[WORKER]
     run = item.stash.get(RUN, None)
     reports = item.stash.setdefault(REPORTS, {})
     reports[report.when] = report
+    if report.skipped and report.when == "setup":
+        report.user_properties.append(LEFT_OUT)
     if report.when == "call":
         result = outcome.result_of(item, reports, run, worker.settings, worker.settings.minor, item.stash.get(ERROR, None))
         report.user_properties.extend(junit.properties(result, worker.facts))
@@ -257,21 +313,44 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """A proven deviation is shown as what it is: neither a failure nor an ordinary pass."""
+    """A proven deviation is neither a failure nor an ordinary pass; what was left out is told by reason, at the end."""
+    if report.skipped and LEFT_OUT in report.user_properties:
+        return "left out", "s", "LEFT OUT"
     if report.when == "call" and report.passed and ("conformance.outcome", "finding") in report.user_properties:
         return "finding", "d", "FINDING"
     return None
 
 
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
-    """End the worker's cluster; the controller writes the report, whatever happened before."""
-    session.exitstatus = session.config.stash[WORKER].finish(exitstatus, time.time())
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> Generator[None, object, object]:
+    """End the worker's cluster, behind pytest's own end of fixtures; the controller writes the report, whatever happened before."""
+    worker = session.config.stash[WORKER]
+    result = None
+    try:
+        result = yield
+    except Exception as error:
+        if not worker.broke_off(error):
+            raise
+    session.exitstatus = worker.finish(exitstatus, time.time())
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Stop when results can no longer be written, by whoever writes them: a run that leaves nothing behind shows nothing."""
+    try:
+        return (yield)
+    except Exception as error:
+        if not session.config.stash[WORKER].broke_off(error):
+            raise
+        session.shouldfail = UNWRITTEN
+        raise session.Failed(UNWRITTEN) from None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What the run showed, in a few lines, and where to read more."""
     for line in config.stash[WORKER].summary:
-        terminalreporter.write_line(line)
+        terminalreporter.write_line(shortened(line))
 
 
 def manifests_of(config: pytest.Config) -> Path:

@@ -26,10 +26,11 @@ def until(
     within: float,
     what: str,
     check: Callable[[], None] = lambda: None,
+    look: Callable[[], str] = lambda: "Look at the logs of the components.",
 ) -> Objects:
     """Return the objects of a collection, by name, as soon as `holds` is true of them; ClusterError after `within` seconds.
 
-    `check` is called at least once a second and may raise.
+    `check` is called at least once a second and may raise; `look` says in the error what can be seen of the cause.
     """
     end = time.monotonic() + within
     collection = _Collection(api, path)
@@ -38,7 +39,7 @@ def until(
         remaining = end - time.monotonic()
         if remaining <= 0:
             raise ClusterError(
-                f"{what} did not come about within {within:.0f} s. Look at the logs of the components, and give a busy machine more time."
+                f"{what} did not come about within {within:.3g} s. A busy machine needs more time (--time-scale 3). {look()}"
             )
         for _ in collection.changes(min(_QUIET, remaining)):
             if holds(collection.objects):

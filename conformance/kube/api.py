@@ -7,15 +7,17 @@ stay out: they are slow, they reject fields that they do not know, and their sha
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 import tenacity
 
 from conformance.errors import ApiError, ClusterError, UsageError
+from conformance.kube.unanswered import why
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -54,6 +56,7 @@ class Api:
         self._configuration = client.configuration
         self._source = source
         self.patience = patience
+        self._closed = False
 
     @classmethod
     def connect(cls, kubeconfig: Path, context: str | None = None, *, patience: float = 15.0, source: str = "") -> Api:
@@ -65,18 +68,26 @@ class Api:
         configuration = client.Configuration()
         configuration.connection_pool_maxsize = _CONNECTIONS
         try:
-            api_client = config.new_client_from_config(  # type: ignore[no-untyped-call]
+            config.load_kube_config(  # type: ignore[no-untyped-call]
                 config_file=str(kubeconfig), context=context, persist_config=False, client_configuration=configuration
             )
         except config.ConfigException as error:
             where = f"context {context!r} of " if context else ""
             raise UsageError(f"{where}{kubeconfig} cannot be used: {error}; check it with `kubectl config view`") from error
-        return cls(api_client, source=source or str(kubeconfig), patience=patience)
+        if is_loopback(configuration.host):
+            configuration.proxy = None
+        return cls(client.ApiClient(configuration), source=source or str(kubeconfig), patience=patience)
 
     @property
     def server(self) -> str:
         """The URL of the API server."""
         return str(self._configuration.host)
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether requests carry no credentials at all, so that the server takes them for those of `system:anonymous`."""
+        headers = [setting["value"] for setting in self._configuration.auth_settings().values() if setting["in"] == "header"]
+        return not self._configuration.cert_file and not any(headers)
 
     @property
     def kubeconfig(self) -> str:
@@ -123,7 +134,8 @@ class Api:
         return str(self.get("/version")["gitVersion"])
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back. Whoever still asks is refused at once, and nothing is tried again: the cluster has been ended."""
+        self._closed = True
         self._pool.clear()
 
     def _request(
@@ -144,6 +156,8 @@ class Api:
             nonlocal unanswered
             try:
                 status, data = self._exchange(method, path, query, encoded, content_type)
+            except Closed:
+                raise
             except _NotSentError as error:
                 raise _Again(error) from error
             except ClusterError as error:
@@ -187,6 +201,8 @@ class Api:
     ) -> BaseHTTPResponse:
         import urllib3  # noqa: PLC0415 - loaded by the client anyway, which is imported lazily
 
+        if self._closed:
+            raise Closed(f"{method} {path} was not sent: the cluster at {self.server} has been ended")
         headers = {"Accept": "application/json", "User-Agent": "daemonset-conformance"}
         if body is not None:
             headers["Content-Type"] = content_type
@@ -212,10 +228,25 @@ class Api:
         return cast("BaseHTTPResponse", response)
 
     def _unanswered(self, method: str, path: str, error: Exception) -> str:
-        return (
-            f"{method} {path} got no answer from the API server at {self.server} ({type(error).__name__}: {error}); "
-            "check that it runs and that the kubeconfig points at it"
-        )
+        reason = why(error, server=self.server, source=self._source or "the kubeconfig", proxy=str(self._configuration.proxy or ""))
+        return f"{method} {path} got no answer from the API server at {self.server}: {reason}"
+
+
+def is_loopback(server: str) -> bool:
+    """Whether a URL names this machine: no request to it goes through a proxy, as with kubectl (Go's http.ProxyFromEnvironment)."""
+    host = urlsplit(server).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Closed(ClusterError):
+    """The connection was given up, because its cluster has been ended or is used by this process no more."""
+
+
+class NotAnApiServer(ClusterError):
+    """Something answers there, and it is not an API server."""
 
 
 class _NotSentError(ClusterError):
@@ -235,8 +266,13 @@ def _decode(data: bytes) -> dict[str, Any]:
     try:
         decoded = msgspec.json.decode(data)
     except msgspec.DecodeError as error:
-        raise ClusterError(f"the API server's answer is not JSON ({error}): {data[:200]!r}") from error
+        raise NotAnApiServer(f"it answers with what is no JSON ({_start(data)})") from error
     return decoded if isinstance(decoded, dict) else {"value": decoded}
+
+
+def _start(data: bytes) -> str:
+    """The beginning of what is not for machines, in one line."""
+    return " ".join(data[:400].decode("utf-8", "replace").split())[:100]
 
 
 def _refusal(code: int, data: bytes) -> ApiError:
@@ -246,6 +282,6 @@ def _refusal(code: int, data: bytes) -> ApiError:
     except msgspec.DecodeError:
         status = None
     if not isinstance(status, dict):
-        return ApiError(code, "", data.decode("utf-8", "replace").strip()[:500] or "no body")
+        return ApiError(code, "", _start(data) or "no body")
     details = status.get("details") or {}
     return ApiError(code, status.get("reason", ""), status.get("message", ""), details.get("causes"))

@@ -1,39 +1,50 @@
 """The report folder: made ready before a run, read after it, never cleared unless it is one of ours.
 
+What the run before left is cleared by the first scenario that is about to start, not earlier: a run that cannot start leaves it alone.
+
 report/
-  .daemonset-conformance   the mark that the folder is ours
+  .daemonset-conformance   the mark that the folder is ours, and which run cleared it last
+  .run                     the lock of the run that writes into it, and its process id
   run.json                 one Run
   scenarios/*.json         one ScenarioResult for each pytest item
   traces/*.jsonl           one trace for each scenario that recorded
+  findings/*.md            one report to forward for each finding that was seen
   diagnostics/*/           what could be seen of the cluster at the moment of a failure
   statement.json, index.html, junit.xml, allure/, logs/
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
+import os
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
 
-from conformance.errors import UsageError
-from conformance.report.results import Run, ScenarioResult
+from conformance.errors import Unwritable, UsageError, refused
+from conformance.report.results import FORMAT, Run, ScenarioResult
 
 MARKER = ".daemonset-conformance"
-OWN_FOLDERS = ("scenarios", "traces", "allure", "logs", "diagnostics")
+LOCK = ".run"
+#: What a disk says that is full, has a quota or a limit, is read-only, or broken.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+_MARK = "A report of daemonset-conformance: the next run into this folder removes its own files from it.\n"
+OWN_FOLDERS = ("scenarios", "traces", "findings", "allure", "logs", "diagnostics")
 OWN_FILES = ("run.json", "statement.json", "index.html", "junit.xml")
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder, or take what an earlier run left out of it; nothing else in it is touched.
+    """Make the folder, and mark it as ours; nothing in it is touched.
 
     Raises UsageError when the folder cannot be written, or holds something and is not an old report.
     """
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"--report {folder}: this is a file. Name a folder, or remove the file.")
-    try:
+    with _usable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         marker = folder / MARKER
         if not marker.exists() and any(folder.iterdir()):
@@ -41,20 +52,103 @@ def prepare(folder: Path) -> None:
                 f"--report {folder}: the folder is not empty and was not made by this suite (it has no {MARKER}), so it is not cleared. "
                 "Name a new or empty folder, or empty this one yourself."
             )
+        if not marker.exists():
+            marker.write_text(_MARK, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a prepared folder for as long as this process, or the block, lasts; UsageError if one is in it."""
+    with _usable(folder):
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.read(lock, 20).decode(errors="replace").strip() or "unknown"
+            raise UsageError(
+                f"--report {folder}: another run is writing into this folder (process {owner}). Wait until it ends, or name another folder."
+            ) from None
+        with _usable(folder):
+            os.ftruncate(lock, 0)
+            os.write(lock, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(lock)
+
+
+def clear(folder: Path, run: str) -> None:
+    """Take what an earlier run left out of a prepared folder: the first process of a run does it, the others find it done.
+
+    `run` tells runs apart. Nothing but our own files is touched. Unwritable if that cannot be done.
+    """
+    with writing(folder), (folder / MARKER).open("r+", encoding="utf-8") as marker:
+        fcntl.flock(marker, fcntl.LOCK_EX)
+        if _run_of(marker.read()) == run:
+            return
+        # Who collects Allure results has made his folder already, and writes into it from now on.
+        listening = [name for name in ("allure",) if (folder / name).is_dir()]
         for name in OWN_FOLDERS:
             _remove(folder / name)
         for name in OWN_FILES:
             _remove(folder / name)
-        marker.write_text(
-            "A report of daemonset-conformance: the next run into this folder removes its own files from it.\n", encoding="utf-8"
-        )
-        for name in ("scenarios", "traces"):
+        for name in ("scenarios", "traces", *listening):
             (folder / name).mkdir()
+        marker.seek(0)
+        marker.truncate()
+        marker.write(f"{_MARK}{run}\n")
+
+
+def begun(folder: Path, run: str) -> bool:
+    """Whether this run has cleared the folder, so that what is in it is its own."""
+    try:
+        return _run_of((folder / MARKER).read_text(encoding="utf-8")) == run
+    except OSError:
+        return False
+
+
+def _run_of(mark: str) -> str:
+    return mark.removeprefix(_MARK).strip() if mark.startswith(_MARK) else ""
+
+
+@contextlib.contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UsageError(
-            f"--report {folder}: reports cannot be written there ({error.strerror}: {error.filename}). "
-            "Name a folder that you can write, or mend its permissions."
+            f"--report {folder}: reports cannot be written there ({refused(error)}). "
+            "Name a folder that you can write, mend its permissions, or free some space."
         ) from error
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what the operating system refuses meanwhile into one sentence with a way out: Unwritable."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def refusal(folder: Path, error: BaseException | None) -> OSError | None:
+    """The error, or what it came from, if that is a disk that takes nothing more, or a file of the folder that cannot be written."""
+    while error is not None:
+        if isinstance(error, OSError):
+            file = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+            if error.errno in _DISK or (file is not None and folder.absolute() in file.absolute().parents):
+                return error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return None
+
+
+def unwritable(folder: Path, error: OSError) -> Unwritable:
+    """What to say when a report cannot be written."""
+    if error.errno == errno.ENOENT and not folder.is_dir():
+        return Unwritable(
+            f"The report cannot be written: its folder {folder} is gone. Run again, and leave it there until the run has ended."
+        )
+    return Unwritable(f"The report cannot be written to {folder} ({refused(error)}). Mend the folder's permissions, or free some space.")
 
 
 def require(folder: Path) -> None:
@@ -124,7 +218,7 @@ def run_or_none(folder: Path) -> Run | None:
 
 def run(folder: Path) -> Run:
     """What run.json says; a run that died before it was written has unknown facts, and says so."""
-    return run_or_none(folder) or Run(suite="unknown", kubernetes="unknown", cluster="unknown")
+    return run_or_none(folder) or Run(suite="unknown", kubernetes="unknown", cluster="unknown", format=FORMAT)
 
 
 def results(folder: Path) -> list[ScenarioResult]:
@@ -133,16 +227,29 @@ def results(folder: Path) -> list[ScenarioResult]:
 
 
 def problems(folder: Path) -> list[str]:
-    """What is missing or damaged in the folder, one sentence each."""
-    found = list(_read(folder)[1])
+    """What is damaged or missing of what the run wrote, one sentence each; `missing` says which scenarios never ran."""
+    _, found = _read(folder)
+    known = run_or_none(folder)
     if not (folder / "run.json").exists():
         found.insert(0, "run.json is missing: the run died before it knew its cluster, or is still going on.")
-    elif run_or_none(folder) is None:
+    elif known is None:
         found.insert(0, "run.json is damaged: the run died while it was written.")
     return found
 
 
+def missing(run: Run, results: Collection[ScenarioResult]) -> list[str]:
+    """Which of the selected items left no result."""
+    there = {result.node_id for result in results}
+    lacking = [item.rpartition("::")[2] for item in run.items if item not in there]
+    if not lacking:
+        return []
+    named = ", ".join(lacking[:3]) + (f" and {len(lacking) - 3} more" if len(lacking) > 3 else "")
+    why = f"the run was ended by {run.stopped}" if run.stopped else "the run stopped early, or their files in scenarios/ are gone"
+    return [f"{len(lacking)} of {len(run.items)} selected pytest items left no result ({named}): {why}."]
+
+
 def _read(folder: Path) -> tuple[list[ScenarioResult], list[str]]:
+    _require_format(folder)
     decoder = msgspec.json.Decoder(ScenarioResult)
     found: list[ScenarioResult] = []
     damaged: list[str] = []
@@ -159,4 +266,23 @@ def _read(folder: Path) -> tuple[list[ScenarioResult], list[str]]:
         f"{file.name.removesuffix('.partial')} was being recorded when the run died."
         for file in sorted((folder / "traces").glob("*.partial"))
     ]
-    return sorted(found, key=lambda result: (result.id[:1], len(result.id), result.id, result.node_id)), damaged
+    return sorted(found, key=lambda result: (result.family, result.node_id)), damaged
+
+
+class _Form(msgspec.Struct):
+    format: int = 1
+
+
+def _require_format(folder: Path) -> None:
+    """Raise UsageError if the report was written by a suite whose results mean something else."""
+    for file in (folder / "run.json", *sorted((folder / "scenarios").glob("*.json"))):
+        try:
+            form = msgspec.json.decode(file.read_bytes(), type=_Form).format
+        except (OSError, msgspec.DecodeError):
+            continue
+        if form != FORMAT:
+            raise UsageError(
+                f"{folder} is a report of format {form}, and this suite writes and reads format {FORMAT}: its results name scenarios and "
+                "claims in another way. Run the scenarios again, or read it with the suite that wrote it; its traces can still be judged "
+                f"here (`conformance judge {folder / 'traces'}/NAME.jsonl`)."
+            )

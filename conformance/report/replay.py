@@ -69,9 +69,9 @@ def replay(folder: Path, result: ScenarioResult) -> Replay | None:
 def breaks(replayed: Replay, result: ScenarioResult) -> list[Break]:
     """The violations of a result as pictures mark them."""
     return [
-        Break(replayed.at(broken), tuple(broken.objects), f"{tally.id}: {broken.message}", broken.seq, tally.id, known=not tally.violated)
+        Break(replayed.at(each), tuple(each.objects), f"{each.guarantee}: {each.message}", each.seq, each.guarantee, bool(each.known))
         for tally in result.tallies
-        for broken in tally.violations
+        for each in tally.violations
     ]
 
 

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from conformance.claims.registry import Claim
-from conformance.errors import UsageError
 from conformance.report import folder as folders
 from conformance.report import html, matrix, merged, statement
 from conformance.report.comparing import Merged, merge
+from conformance.report.findings import write_findings
 from conformance.report.gather import Report, gather
 
 
-def write_report(folder: Path, *, claims: Mapping[str, Claim] | None = None, known: Collection[str] = ()) -> Path:
+def write_report(folder: Path, *, claims: Mapping[str, Claim] | None = None) -> Path:
     """Write both files of one run and return the page; see `reported`."""
-    return reported(folder, claims=claims, known=known)[1]
+    return reported(folder, claims=claims)[1]
 
 
-def reported(folder: Path, *, claims: Mapping[str, Claim] | None = None, known: Collection[str] = ()) -> tuple[Report, Path]:
-    """Write statement.json and index.html. Works on what a run that died has left, and says there that it is not all.
+def reported(folder: Path, *, claims: Mapping[str, Claim] | None = None) -> tuple[Report, Path]:
+    """Write statement.json, index.html and a file for each finding that was seen.
 
-    `claims` replaces the registry, `known` names the scenarios of the suite. Raises UsageError if the folder is no report, or not writable.
+    Works on what a run that died has left, and says there that it is not all. `claims` replaces the registry. Raises UsageError if the
+    folder is no report, or not writable.
     """
     folders.require(folder)
-    report = gather(folder, claims, known)
-    with _writing():
+    report = gather(folder, claims)
+    with folders.writing(folder):
         statement.write(report)
+        write_findings(report)
         return report, html.write(report)
 
 
@@ -37,17 +38,7 @@ def write_merged(out: Path, runs: Sequence[Path], *, claims: Mapping[str, Claim]
     Raises UsageError if one of `runs` is no report of a run, or if `out` is one or holds such files of somebody else.
     """
     together = merge(runs, claims)
-    with _writing():
+    with folders.writing(out):
         folders.prepare_merged(out, (merged.NAME, html.NAME))
         merged.write(together, out)
         return together, matrix.write(together, out)
-
-
-@contextlib.contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(
-            f"The report cannot be written ({error.strerror}: {error.filename}). Mend the folder's permissions, or free some space."
-        ) from error

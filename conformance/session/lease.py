@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from conformance.clusters.protocol import Cluster
+from conformance.errors import ConformanceError
 
 
 class Leasable(Cluster, Protocol):
@@ -23,28 +24,32 @@ class Leasable(Cluster, Protocol):
 class Lease:
     """Hands out the worker's cluster; one scenario holds it at a time."""
 
-    def __init__(self, open_cluster: Callable[[], Leasable], *, say: Callable[[str], None]) -> None:
+    def __init__(self, open_cluster: Callable[[], Leasable], *, say: Callable[[str], None], kubectl: Callable[[], str]) -> None:
         self._open = open_cluster
         self._say = say
+        self._kubectl = kubectl
         self._cluster: Leasable | None = None
         self.last: Leasable | None = None
         self.kept = False
 
     def take(self) -> Leasable:
-        """The running cluster; a new one if there is none, or if a component of the last one has ended."""
+        """The running cluster; a new one if there is none, or if a component of the last one has ended since it was given back."""
         if self._cluster is not None:
             try:
                 self._cluster.check()
-            except Exception:
+            except ConformanceError as error:
+                self._say(f"between two scenarios the cluster broke, so the next one gets a new one: {error}")
                 self.throw_away(keep_logs=True)
-                raise
         if self._cluster is None:
             self._cluster = self.last = self._open()
         return self._cluster
 
     def give_back(self) -> None:
-        """Take the cluster back from a scenario; a dirty one is thrown away."""
-        if self._cluster is not None and (left := self._cluster.dirt()):
+        """Take the cluster back from a scenario; a dirty one is thrown away. Raises ComponentDied if a component ended while it was out."""
+        if self._cluster is None:
+            return
+        self._cluster.check()
+        if left := self._cluster.dirt():
             self._say(f"the cluster came back dirty ({', '.join(left[:5])}); the next scenario gets a new one")
             self.throw_away(keep_logs=False)
 
@@ -57,7 +62,7 @@ class Lease:
             self._cluster = None
             self._say(
                 f"The cluster is still running, as the scenario left it:\n"
-                f"  kubectl --kubeconfig {facts.kubeconfig} get pods --all-namespaces\n"
+                f"  {self._kubectl()} --kubeconfig {facts.kubeconfig} get pods --all-namespaces\n"
                 f"  {facts.farewell or f'conformance down {facts.name}'}"
             )
 

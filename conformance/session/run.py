@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import secrets
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from conformance.guarantees.judge import Judge, Tally, judge_trace
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.trace import Trace
 from conformance.kube.resources import path
+from conformance.report.gather import promises
 from conformance.session.settings import Settings
 from conformance.trace.entries import Header
 from conformance.trace.recorder import Recorder, Recording
+from conformance.trace.waits import Access
 
 #: Agents use the host's network and paths, as the documents' manifests do; a cluster's Pod Security default might refuse that.
 NAMESPACE_LABELS = {"app.kubernetes.io/managed-by": "daemonset-conformance", "pod-security.kubernetes.io/enforce": "privileged"}
@@ -65,6 +68,8 @@ class ScenarioRun:
             on_entry=self.judge.see,
             alive=cluster.check,
             settle=facts.audit_log is None,
+            # One that was there before is there afterwards, too.
+            access=Access(cluster.api.kubeconfig, str(kubectl)) if settings.keep != "never" or facts.farewell else Access(),
         )
         self.trace = Trace(self.recorder, settings.time_scale)
         self._stack = contextlib.ExitStack()
@@ -94,6 +99,7 @@ class ScenarioRun:
     def finish(self) -> list[Tally]:
         """Stop recording and judge; calling it again changes nothing, and without a recording there is nothing to judge."""
         if self._recorded and self.recording is None:
+            self._recorded = False  # what keeps it from being written is said once
             self.recording = self.recorder.stop()
             if self.recording.late:
                 self.tallies = judge_trace(self.recording.header, self.recording.entries)
@@ -113,6 +119,11 @@ class ScenarioRun:
         """What was written down when something went wrong: files, and folders of many."""
         return sorted(self._diagnostics.iterdir()) if self._diagnostics.is_dir() else []
 
+    @property
+    def again(self) -> str:
+        """The command that judges its trace again, as a shell takes it."""
+        return shlex.join(["python", "-m", "conformance", "judge", str(self.file)])
+
     def verdict(self) -> None:
         """Raise PromiseBroken if any guarantee was violated; the message quotes the promise and shows where."""
         broken = [tally for tally in self.finish() if tally.violated]
@@ -120,9 +131,11 @@ class ScenarioRun:
             return
         lines = []
         for tally in broken:
-            lines.append(f"{tally.id} was violated {tally.violated} time(s):")
-            lines += [f"  at {violation.at:.3f} s, entry {violation.seq}: {violation.message}" for violation in tally.violations[:5]]
-        lines.append(f"Judge it again: python -m conformance judge {self.file}")
+            promise, source = promises().get(tally.id, ("", ""))
+            times = "once" if tally.violated == 1 else f"{tally.violated} times"
+            lines.append(f"{tally.id} was violated {times}. The promise ({source}): “{promise}”")
+            lines += [f"  at {broken.at:.3f} s, entry {broken.seq}: {broken.message}" for broken in tally.violations[:5]]
+        lines.append(f"Judge it again: {self.again}")
         raise PromiseBroken("\n".join(lines))
 
     def end(self, *, clean: bool = True) -> None:

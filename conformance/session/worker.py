@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import datetime
 import platform
+import secrets
 import shlex
 import sys
 import time
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,16 @@ from conformance.clusters.embedded.runs import sweep
 from conformance.clusters.protocol import Facts
 from conformance.components import build
 from conformance.components.overrides import describe
+from conformance.errors import Unwritable
 from conformance.report import folder, terminal, write
-from conformance.report.results import Run, ScenarioResult
-from conformance.session import existing, kind, ordering
+from conformance.report.results import FORMAT, Run, ScenarioResult
+from conformance.session import existing, kind, selection, suite
+from conformance.session.ending import Ending
 from conformance.session.lease import Leasable, Lease
 from conformance.session.settings import Settings, runs_folder
 
 USAGE = "conformance_usage"
+RUN = "conformance_run"
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "kubectl")
 
 
@@ -41,21 +46,23 @@ class Worker:
         self.settings = settings
         self.is_worker = hasattr(config, "workerinput")
         self.manifests = config.rootpath / "manifests"
-        self.lease = Lease(self._open, say=self.say)
+        self.lease = Lease(self._open, say=self.say, kubectl=lambda: str(self.binaries["kubectl"]))
         self.summary: list[str] = []
         self.existing: existing.Existing | None = None
+        self.ending = Ending()
+        #: Tells this run from others that wrote into the same folder.
+        self.run = getattr(config, "workerinput", {}).get(RUN) or secrets.token_hex(8)
+        self.items: list[str] = []
         self._usage = ""
+        self._unwritten = ""
+        self._junit: tuple[Path, bytes | None] | None = None
+        self._prepared = False
         self._binaries: dict[str, Path] | None = None
         self._started = time.time()
-
-    @property
-    def wants_scenarios(self) -> bool:
-        """Whether scenarios are going to run: they are among the paths given, and not only collected."""
-        if self.config.option.collectonly or self.config.option.help or self.config.option.version:
-            return False
-        home = self.config.rootpath / "scenarios"
-        given = [Path(str(arg).partition("::")[0]).absolute() for arg in self.config.args]
-        return any(home == arg or home in arg.parents or arg in home.parents for arg in given)
+        option = config.option
+        self.only_looks = bool(option.collectonly or option.help or option.version)
+        #: Whether scenarios are among the paths given: known before they are collected.
+        self.wants_scenarios = not self.only_looks and selection.has_scenarios(config)
 
     @property
     def facts(self) -> Facts | None:
@@ -75,19 +82,29 @@ class Worker:
 
     def prepare_outputs(self) -> None:
         """Prepare the report folder; JUnit and Allure results go there too, unless the user sends them elsewhere."""
+        report, option = self.settings.report, self.config.option
         if not self.is_worker:
-            folder.prepare(self.settings.report)
-        option = self.config.option
-        option.xmlpath = option.xmlpath or str(self.settings.report / "junit.xml")
+            self._claim_folder()
+            if not option.xmlpath:
+                file = report / "junit.xml"
+                self._junit = file, file.read_bytes() if file.is_file() else None
+        option.xmlpath = option.xmlpath or str(report / "junit.xml")
         if getattr(option, "allure_report_dir", "") is None:
-            option.allure_report_dir = str(self.settings.report / "allure")
+            option.allure_report_dir = str(report / "allure")
+
+    def _claim_folder(self) -> None:
+        folder.prepare(self.settings.report)
+        stack = contextlib.ExitStack()
+        stack.enter_context(folder.held(self.settings.report))
+        self.config.add_cleanup(stack.close)
 
     def prepare(self) -> None:
         """Sweep what dead runs left and build the components: once, in the controller."""
-        if self.settings.cluster == "existing" and self.wants_scenarios:
+        self._prepared = True
+        if self.settings.cluster == "existing":
             self.existing = existing.join(self) if self.is_worker else existing.begin(self)
             self.settings = self.existing.settings
-        if self.is_worker or not self.wants_scenarios:
+        if self.is_worker:
             return
         sweep(runs_folder())
         capture = self.config.pluginmanager.getplugin("capturemanager")
@@ -96,8 +113,21 @@ class Worker:
             if self.settings.cluster == "kind":
                 kind.provider(self).prepare()
 
+    def selected(self, items: Sequence[pytest.Item]) -> None:
+        """These items were collected; if scenarios are among them, the report becomes this run's own now."""
+        scenarios = [item for item in items if item.get_closest_marker("scenario") is not None]
+        if not scenarios or self.only_looks:
+            return
+        if not self.wants_scenarios and not self.is_worker:  # marked in a way that the text does not show
+            self._claim_folder()
+        if not self._prepared:
+            self.prepare()
+        self.items = [item.nodeid for item in scenarios]
+        folder.clear(self.settings.report, self.run)
+
     def tell_worker(self, told: dict[str, Any]) -> None:
         """In the controller: hand a pytest-xdist worker what it needs to know."""
+        told[RUN] = self.run
         if self.existing is not None:
             told[existing.TOLD] = self.existing.told()
 
@@ -109,11 +139,22 @@ class Worker:
         """In the controller: take what a worker handed over; all of them say the same."""
         self._usage = said.get(USAGE, self._usage)
 
+    def broke_off(self, error: BaseException) -> bool:
+        """Whether an error means that what belongs into the report cannot be written, whoever wrote it: the suite, JUnit, Allure.
+
+        It is said once: the cause of all that follows is the same.
+        """
+        refusal = folder.refusal(self.settings.report, error)
+        if refusal is not None:
+            self._unwritten = self._unwritten or str(folder.unwritable(self.settings.report, refusal))
+        return refusal is not None
+
     def finish(self, exitstatus: int | pytest.ExitCode, now: float) -> int | pytest.ExitCode:
         """End the cluster; in the controller write the report. Returns the exit status: a run in which no scenario could run has failed."""
         if self._usage:
             if self.existing is not None:
                 self.existing.end()
+            self._as_it_was()
             self.summary = [f"ERROR: {self._usage}"]
             return pytest.ExitCode.USAGE_ERROR
         failed = exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -123,22 +164,50 @@ class Worker:
             self.lease.throw_away(keep_logs=failed)
         if self.existing is not None:
             self.existing.end(keep=self.lease.kept)
-        if self.wants_scenarios:
-            self._save_run(now)
-        results = folder.results(self.settings.report) if self.wants_scenarios and not self.is_worker else []
-        if not results:
+        if not folder.begun(self.settings.report, self.run):
+            self._as_it_was()
             return exitstatus
-        page = write.write_report(self.settings.report)
-        self.summary = [
-            *terminal.lines(folder.run(self.settings.report), results),
+        results: list[ScenarioResult] = []
+        try:
+            self._save_run(now)
+            if not self.is_worker:
+                results = folder.results(self.settings.report)
+                self.summary = self._told(results)
+        except Unwritable as error:
+            self._unwritten = self._unwritten or str(error)
+        if self._unwritten:
+            self.summary.append(f"ERROR: {self._unwritten}")
+            return pytest.ExitCode.TESTS_FAILED if exitstatus == pytest.ExitCode.OK else exitstatus
+        if results and exitstatus == pytest.ExitCode.OK and all(result.outcome == "left-out" for result in results):
+            self.summary.append("No scenario could run on this cluster: that is a failure, not a success.")
+            return pytest.ExitCode.TESTS_FAILED
+        return exitstatus
+
+    def _told(self, results: list[ScenarioResult]) -> list[str]:
+        """Write the page, and say in a few lines what is on it."""
+        if not results and not self.ending.by:
+            return []
+        report, page = write.reported(self.settings.report)
+        return [
+            *terminal.lines(report.run, results, answer=report.conformity),
+            *(f"not complete: {problem}" for problem in report.problems),
             *self._delays(results),
             *self._notes(),
             f"report: {page}",
         ]
-        if exitstatus == pytest.ExitCode.OK and all(result.outcome == "left-out" for result in results):
-            self.summary.append("No scenario could run on this cluster: that is a failure, not a success.")
-            return pytest.ExitCode.TESTS_FAILED
-        return exitstatus
+
+    def _as_it_was(self) -> None:
+        """Nothing ran: leave the report of the run before as it was, pytest's own JUnit file included."""
+        if self._junit is None:
+            return
+        file, before = self._junit
+        with contextlib.suppress(OSError):
+            if before is None:
+                file.unlink(missing_ok=True)
+            else:
+                file.write_bytes(before)
+        if (page := self.settings.report / "index.html").is_file():
+            self.summary = [f"Nothing ran: {page} and all beside it are still those of the run before."]
 
     def _open(self) -> Leasable:
         if self.settings.cluster == "kind":
@@ -156,9 +225,13 @@ class Worker:
     def _save_run(self, now: float) -> None:
         """What this process knows of the run; workers know the cluster, the controller the command and the time."""
         facts = self.facts
+        known = folder.run_or_none(self.settings.report)
+        version = facts.kubernetes if facts else known.kubernetes if known else ""
+        if not version and not self.is_worker:  # no cluster came up
+            version = self.settings.minor.version
         run = Run(
             suite=conformance.__version__,
-            kubernetes=facts.kubernetes if facts else "",
+            kubernetes=version,
             cluster=facts.provider if facts else self.settings.cluster,
             capabilities=sorted(facts.capabilities) if facts else [],
             lacking={str(capability): why for capability, why in facts.lacking.items()} if facts else {},
@@ -166,10 +239,14 @@ class Worker:
             seconds=round(now - self._started, 1),
             command="" if self.is_worker else shlex.join(["pytest", *self.config.invocation_params.args]),
             components={name: describe(path, name) for name, path in self.settings.overrides.items()},
+            format=FORMAT,
             platform={"python": platform.python_version(), "system": platform.platform()},
-            scenarios=ordering.known(self.config.rootpath / "scenarios"),
+            scenarios=suite.functions(self.config.rootpath / "scenarios"),
+            items=self.items,
+            stopped=self.ending.by,
         )
-        folder.save_run(self.settings.report, run)
+        with folder.writing(self.settings.report):
+            folder.save_run(self.settings.report, run)
 
     def _delays(self, results: list[ScenarioResult]) -> list[str]:
         delays = sorted(delay for result in results for delay in result.delays)

@@ -13,7 +13,7 @@ from conformance.kube.records import Object
 from conformance.trace import waits
 from conformance.trace.conditions import Condition
 from conformance.trace.entries import Entry
-from conformance.trace.waits import Happening, Wait
+from conformance.trace.waits import Access, Happening, Wait
 from conformance.trace.world import World
 
 #: How often a wait looks at the clock: for conditions on elapsed time, and for components that died.
@@ -34,7 +34,7 @@ class Arrivals:
         note: Callable[[str, dict[str, object]], None],
         check: Callable[[], None],
         alive: Callable[[], None] | None,
-        kubeconfig: str,
+        access: Access,
     ) -> None:
         self.world = World()
         self.lock = threading.RLock()
@@ -44,7 +44,7 @@ class Arrivals:
         self._note = note
         self._check = check
         self._alive = alive
-        self._kubeconfig = kubeconfig
+        self._access = access
         self._history: deque[Happening] = deque(maxlen=_HISTORY)
         self._waits: list[Wait] = []
         self._arrived = self._told = 0
@@ -96,7 +96,7 @@ class Arrivals:
                 self._between(),
                 limit=limit,
                 caught_up=self._caught_up(since),
-                kubeconfig=self._kubeconfig,
+                access=self._access,
             )
         self._note("wait expired", {"for": wait.text, "within": limit})
         raise WaitExpired(message)
@@ -115,7 +115,7 @@ class Arrivals:
                 return
             if wait.error is not None:
                 raise wait.error
-            message = waits.broken(wait, self._between(), after=after, seconds=length, kubeconfig=self._kubeconfig)
+            message = waits.broken(wait, self._between(), after=after, seconds=length, access=self._access)
         self._note("window broken", {"for": wait.text, "after": round(after, 3)})
         raise WaitExpired(message)
 

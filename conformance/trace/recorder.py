@@ -28,6 +28,7 @@ from conformance.trace.conditions import Condition
 from conformance.trace.entries import OBJECT_TYPES, Entry, EntryType, Header
 from conformance.trace.sequence import WINDOW, Sequencer
 from conformance.trace.store import Writer, write
+from conformance.trace.waits import Access
 
 RESOURCES = ("nodes", "daemonsets", "pods", "controllerrevisions", "events")
 _CLUSTER_WIDE = frozenset({"nodes"})
@@ -80,12 +81,15 @@ class Recorder:
         alive: Callable[[], None] | None = None,
         window: float = WINDOW,
         settle: bool = False,
+        access: Access | None = None,
     ) -> None:
-        """With `settle` the end lists what is there, and waits for the changes that the watches have not delivered yet.
+        """`access` is how readers of messages reach the cluster (default: by the kubeconfig that `api` was made from).
+
+        With `settle` the end lists what is there, and waits for the changes that the watches have not delivered yet.
 
         An audit log tells better what is still to come; this is for clusters without one.
         """
-        self._arrivals = Arrivals(note=self.note, check=self._check, alive=alive, kubeconfig=api.kubeconfig)
+        self._arrivals = Arrivals(note=self.note, check=self._check, alive=alive, access=access or Access(api.kubeconfig))
         self.live = self._arrivals.world
         self.lock = self._arrivals.lock
         self._changed = self._arrivals.changed

@@ -5,6 +5,7 @@ The last line is what tells a whole trace from one whose writer was killed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from conformance.errors import TraceError
+from conformance.errors import TraceError, Unwritable, refused
 from conformance.trace.entries import Entry, Header
 
 FORMAT = 1
@@ -31,35 +32,64 @@ _END_START = b'{"entries":'
 
 
 class Writer:
-    """A trace file in the making: `FILE.partial` grows with the run, and becomes FILE when the trace is complete."""
+    """A trace file in the making: `FILE.partial` grows with the run, and becomes FILE when the trace is complete.
+
+    Every method but `discard` raises Unwritable when the disk does not take it.
+    """
 
     def __init__(self, file: Path, header: Header) -> None:
         self.file = file
         self.partial = partial_of(file)
-        file.parent.mkdir(parents=True, exist_ok=True)
         self._count = 0
-        self._out: BinaryIO = self.partial.open("wb")
-        self._out.write(_ENCODER.encode(header) + b"\n")
+        with self._writing():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._out: BinaryIO = self.partial.open("wb")
+        self._write(_ENCODER.encode(header) + b"\n")
 
     def append(self, entry: Entry) -> None:
         """Add the next entry."""
-        self._out.write(_ENCODER.encode(entry) + b"\n")
+        self._write(_ENCODER.encode(entry) + b"\n")
         self._count += 1
 
     def flush(self) -> None:
         """Hand everything to the operating system, so that it outlives this process."""
-        self._out.flush()
+        with self._writing():
+            self._out.flush()
 
     def finish(self) -> None:
         """Complete the trace and give it its name."""
-        self._out.write(_ENCODER.encode(_End(self._count)) + b"\n")
-        self._out.close()
-        self.partial.replace(self.file)
+        self._write(_ENCODER.encode(_End(self._count)) + b"\n")
+        with self._writing():
+            self._out.close()
+            self.partial.replace(self.file)
 
     def discard(self) -> None:
         """Close and remove what was written so far."""
-        self._out.close()
-        self.partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what is still in the buffer may not fit
+            self._out.close()
+        with contextlib.suppress(OSError):
+            self.partial.unlink(missing_ok=True)
+
+    def _write(self, line: bytes) -> None:
+        try:  # no context manager here: this is done for every event
+            self._out.write(line)
+        except OSError as error:
+            raise unwritable(self.file, error) from error
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise unwritable(self.file, error) from error
+
+
+def unwritable(file: Path, error: OSError) -> Unwritable:
+    """What to say when a trace cannot be written."""
+    return Unwritable(
+        f"The trace {file} cannot be written ({refused(error)}). Mend the permissions of its folder, free some space there, or name "
+        "another folder with --report; leave it there until the run has ended."
+    )
 
 
 def partial_of(file: Path) -> Path:

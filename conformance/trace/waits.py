@@ -5,9 +5,11 @@ A wait is looked at by the thread that applies the entries, so that a state whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from conformance.errors import shortened
 from conformance.kube.records import Object
 from conformance.trace import summary
 from conformance.trace.conditions import Condition, describe
@@ -16,6 +18,23 @@ from conformance.trace.world import World
 
 #: How many of the entries in between are shown.
 SHOWN = 15
+
+
+@dataclass(frozen=True)
+class Access:
+    """How the reader of a message gets at the cluster. Without `kubeconfig` it is gone by then; `kubectl` is a program that is there."""
+
+    kubeconfig: str = ""
+    kubectl: str = "kubectl"
+
+    def told(self, commands: Iterable[str]) -> list[str]:
+        """The commands as they can be run."""
+        if not self.kubeconfig:
+            again = "look for yourself, once it was run again with --keep on-failure, which says how to reach the cluster:"
+            return [again, *(f"  {command}" for command in commands)]
+        kubectl, config = shlex.quote(self.kubectl), shlex.quote(self.kubeconfig)
+        own = [command.replace("kubectl ", f"{kubectl} ") for command in commands]
+        return ["look for yourself:", *(f"  export KUBECONFIG={config}; {command}" for command in own)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +85,7 @@ class Wait:
         return " and ".join(condition.description for condition in self.conditions)
 
 
-def expired(wait: Wait, world: World, between: Sequence[Happening], *, limit: float, caught_up: bool, kubeconfig: str = "") -> str:
+def expired(wait: Wait, world: World, between: Sequence[Happening], *, limit: float, caught_up: bool, access: Access) -> str:
     """Why a wait that ran out was in vain."""
     lines = [f"waited {limit:g} s, and this did not come about:", *describe(wait.conditions, world)]
     if not caught_up:
@@ -74,17 +93,17 @@ def expired(wait: Wait, world: World, between: Sequence[Happening], *, limit: fl
             f"  The write it follows (resourceVersion {wait.since}) was never seen; the trace had reached {world.rv}. "
             "Look whether the API server still serves watches."
         )
-    return "\n".join([*lines, *_between(between), *_look(wait.conditions, kubeconfig)])
+    return "\n".join([*lines, *_between(between), *_look(wait.conditions, access)])
 
 
-def broken(wait: Wait, between: Sequence[Happening], *, after: float, seconds: float, kubeconfig: str = "") -> str:
+def broken(wait: Wait, between: Sequence[Happening], *, after: float, seconds: float, access: Access) -> str:
     """Why a window was left before it ended."""
     return "\n".join(
         [
             f"this had to stay so for {seconds:g} s, and ended after {after:.3f} s:",
             *wait.breach,
             *_between(between),
-            *_look(wait.conditions, kubeconfig),
+            *_look(wait.conditions, access),
         ]
     )
 
@@ -97,13 +116,10 @@ def _between(between: Sequence[Happening]) -> list[str]:
     head = f"the last {len(shown)} of {len(told)} changes in between" if len(told) > len(shown) else "in between"
     return [
         f"{head} (seconds of the trace):",
-        *("  " + summary.line(happening.entry, happening.before, happening.after) for happening in shown),
+        *("  " + shortened(summary.line(happening.entry, happening.before, happening.after)) for happening in shown),
     ]
 
 
-def _look(conditions: Sequence[Condition], kubeconfig: str) -> list[str]:
+def _look(conditions: Sequence[Condition], access: Access) -> list[str]:
     commands = dict.fromkeys(condition.look for condition in conditions if condition.look)
-    if not commands:
-        return []
-    where = f"export KUBECONFIG={kubeconfig}; " if kubeconfig else ""
-    return ["look for yourself:", *(f"  {where}{command}" for command in commands)]
+    return access.told(commands) if commands else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from conformance.clusters.embedded import runs
+from conformance.clusters.embedded import supervisor as program
 from conformance.clusters.embedded.process import Supervisor
 from conformance.errors import ClusterError, ComponentDied, UsageError
 
@@ -153,8 +155,50 @@ def test_a_death_is_reported_at_once_with_the_end_of_its_log(supervisor: Supervi
     assert time.monotonic() - before < 5.0
     assert "line 30" in str(caught.value)
     assert "line 10\n" not in str(caught.value)
-    assert f"{supervisor.run}/mortal.log" in str(caught.value)
+    assert str(supervisor.run) not in str(caught.value), "the run directory is gone when this is read"
     with pytest.raises(ComponentDied):
+        supervisor.check()
+
+
+#: What Go and others write when they break off: the cause, and far below it the end of the log.
+CAUSES = {
+    "panic": "panic: assignment to entry in nil map",
+    "fatal error": "fatal error: concurrent map writes",
+    "klog": 'F1126 08:00:00.000000       1 run.go:74] "cannot go on" err="no space left on device"',
+    "etcd": '{"level":"fatal","msg":"failed to create WAL","error":"no space left on device"}',
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES.values(), ids=CAUSES)
+def test_a_death_is_told_with_its_cause_before_the_stack(folder: Path, tmp_path: Path, cause: str) -> None:
+    supervisor = Supervisor(folder, logs=tmp_path / "logs")
+    (tmp_path / "log").write_text(f"before\n{cause}\n" + "".join(f"goroutine {n} {'x' * 900}\n" for n in range(2000)))
+    supervisor.define("mortal", ["/bin/sh", "-c", f"cat {tmp_path / 'log'}; exit 2"])
+    supervisor.start("mortal")
+    with pytest.raises(ComponentDied) as caught:
+        supervisor.wait(30)
+    supervisor.shutdown()
+    lines = str(caught.value).splitlines()
+    assert lines[1].strip() == cause
+    assert lines[2].strip() == "… (1995 lines)"
+    assert max(map(len, lines)) < 320
+    named = tmp_path / "logs" / supervisor.run.name / "mortal.log"
+    assert lines[-1].strip() == f"(the whole log: {named})"
+    assert named.read_text().startswith("before"), "what is named has to be there when it is read"
+
+
+def test_the_cause_of_several_is_the_first_that_led_to_the_end(folder: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("panic: of an earlier life\n" + "x\n" * 100 + "panic: the cause\n\tpanic: raised again\npanic: again\n" + "y\n" * 50)
+    assert program.tail(str(log))[0] == "panic: the cause"
+    log.write_text("panic: the cause\n")
+    assert program.tail(str(log)) == ["panic: the cause"]
+
+
+def test_a_run_directory_that_vanishes_is_named(folder: Path, supervisor: Supervisor) -> None:
+    supervisor.check()
+    shutil.rmtree(supervisor.run)
+    with pytest.raises(ClusterError, match="are gone: somebody has removed them"):
         supervisor.check()
 
 

@@ -14,12 +14,12 @@ from conformance.trace import store
 from conformance.trace.entries import Entry, Header
 
 
-def result(broken: Sequence[Broken] = (), *, outcome: Outcome = "passed", guarantee: str = "INV-3", known: bool = False) -> ScenarioResult:
+def result(broken: Sequence[Broken] = (), *, outcome: Outcome = "passed", guarantee: str = "INV-3") -> ScenarioResult:
     """A result whose trace is `trace.jsonl`; its violations are those of one guarantee."""
-    count = len(broken)
-    tally = Tally(guarantee, count, count, violated=0 if known else count, violations=list(broken), known=count if known else 0)
+    known = sum(bool(each.known) for each in broken)
+    tally = Tally(guarantee, len(broken), len(broken), violated=len(broken) - known, violations=list(broken), known=known)
     tallies = [tally] if broken else []
-    return ScenarioResult("R02", "scenarios/test_x.py::test_it[a-1]", "It.", outcome, 1.0, tallies=tallies, trace="trace.jsonl")
+    return ScenarioResult("R02.it", "R02", "scenarios/test_x.py::test_it[a-1]", "It.", outcome, 1.0, tallies=tallies, trace="trace.jsonl")
 
 
 def read(entries: list[Entry], of: ScenarioResult | None = None) -> Replay:

@@ -51,7 +51,7 @@ def lease(hosts: list[Host], said: list[str]) -> Lease:
         hosts.append(Host())
         return cast(Leasable, cast(Any, hosts[-1]))
 
-    return Lease(open_one, say=said.append)
+    return Lease(open_one, say=said.append, kubectl=lambda: "/built/kubectl")
 
 
 def test_a_clean_cluster_is_used_again(lease: Lease, hosts: list[Host]) -> None:
@@ -70,12 +70,21 @@ def test_a_dirty_cluster_is_thrown_away(lease: Lease, hosts: list[Host], said: l
     assert "nodes /node-1" in said[0]
 
 
-def test_a_dead_component_is_told_and_its_logs_are_kept(lease: Lease, hosts: list[Host]) -> None:
+def test_a_death_between_scenarios_is_nobodys_and_costs_nobody_anything(lease: Lease, hosts: list[Host], said: list[str]) -> None:
+    lease.take()
+    lease.give_back()
+    hosts[0].dead = True
+    assert lease.take() is cast(Any, hosts[1])
+    assert hosts[0].ended == ["closed, logs kept"]
+    assert "etcd ended" in said[0]
+
+
+def test_a_death_in_a_scenario_is_told_when_the_cluster_comes_back(lease: Lease, hosts: list[Host]) -> None:
     lease.take()
     hosts[0].dead = True
     with pytest.raises(ComponentDied):
-        lease.take()
-    assert hosts[0].ended == ["closed, logs kept"]
+        lease.give_back()
+    lease.throw_away(keep_logs=True)
     assert lease.take() is cast(Any, hosts[1])
 
 
@@ -85,3 +94,4 @@ def test_a_kept_cluster_runs_on_and_the_user_is_told_how_to_end_it(lease: Lease,
     lease.throw_away(keep_logs=False)
     assert hosts[0].ended == ["detached"]
     assert "conformance down embedded-x" in said[0]
+    assert "/built/kubectl --kubeconfig kubeconfig" in said[0], "a machine without kubectl has only this one"

@@ -65,6 +65,9 @@ def command_lines(
             f"--etcd-servers={etcd}",
             "--bind-address=127.0.0.1",
             f"--secure-port={port}",
+            # It would take the address of the interface with the default route, and does not start where there is none; its own check
+            # refuses loopback addresses. Nobody connects to this one: it is for documentation (RFC 5737).
+            "--advertise-address=192.0.2.1",
             "--permit-port-sharing=true",
             f"--tls-cert-file={credentials.server_certificate}",
             f"--tls-private-key-file={credentials.server_key}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from typing import Any
 
 import conformance.clusters.embedded.supervisor as program
 from conformance.clusters.embedded import runs
-from conformance.errors import ClusterError, ComponentDied, UsageError
+from conformance.errors import ClusterError, ComponentDied, UsageError, shortened
 
 #: How long (seconds) an answer may take; above the supervisor's own limit for a component that ignores SIGTERM.
 ANSWER_LIMIT = program.STOP_LIMIT + 15
@@ -23,13 +24,15 @@ ANSWER_LIMIT = program.STOP_LIMIT + 15
 class Supervisor:
     """A started supervisor. Thread-safe. It ends with `shutdown`, or when this process ends in whatever way."""
 
-    def __init__(self, runs_dir: Path, *, port: int = 0, keep: Path | None = None) -> None:
+    def __init__(self, runs_dir: Path, *, port: int = 0, keep: Path | None = None, logs: Path | None = None) -> None:
         """Start one with a fresh run directory under `runs_dir`, holding `port` of 127.0.0.1 (0: any that is free).
 
-        `keep` is where the logs go should this process die; without it they are removed with everything else.
+        `keep` is where the logs go should this process die; without it they are removed with everything else. `logs` is where a log is
+        copied to that a message names: the run directory is gone when the message is read.
         Raises UsageError when the port is taken.
         """
         run = runs.create(runs_dir)
+        self._logs = logs
         self.run = run.path
         argv = [sys.executable, "-I", "-S", program.__file__, str(run.path), str(port), *([str(keep)] if keep else [])]
         try:
@@ -77,15 +80,14 @@ class Supervisor:
                 if "id" in message:
                     self._answers[message["id"]] = message
                 elif message["event"] == "exit":
-                    self._dead = self._dead or ComponentDied(_obituary(message))
+                    self._dead = self._dead or ComponentDied(self._obituary(message))
                 else:
                     self._first = message
                 self._changed.notify_all()
         with self._changed:
             if not self._closing:
                 self._dead = self._dead or ComponentDied(
-                    "The supervisor of the embedded cluster ended by itself, and its components died with it. "
-                    f"Its log was {self.run}/supervisor.log."
+                    f"The supervisor of the embedded cluster ended by itself, and its components died with it. {self.excerpt('supervisor')}"
                 )
             self._closing = True
             self._changed.notify_all()
@@ -95,6 +97,38 @@ class Supervisor:
         with self._changed:
             if self._dead:
                 raise self._dead
+            if not self._closing and not self.run.is_dir():
+                raise ClusterError(
+                    f"The files of the embedded cluster, {self.run}, are gone: somebody has removed them while it ran. The next scenario "
+                    "gets a new cluster; keep TMPDIR (or XDG_RUNTIME_DIR) from being cleaned meanwhile."
+                )
+
+    def excerpt(self, name: str) -> str:
+        """What the log of a component says in the end, what broke it off first; and where the whole of it can be read."""
+        return self._told(program.tail(str(self.run / f"{name}.log")), self.run / f"{name}.log")
+
+    def _obituary(self, message: Mapping[str, Any]) -> str:
+        what = f"{message['name']} of the embedded cluster ended by itself ({message['status']})."
+        return f"{what} {self._told(message['tail'], Path(message['log']))}"
+
+    def _told(self, tail: Sequence[str], log: Path) -> str:
+        kept = self._kept(log)
+        where = [f"    (the whole log: {kept})"] if kept else []
+        if not tail:
+            return f"{log.stem} wrote nothing to its log."
+        return "\n".join([f"The log of {log.stem} says:", *(f"    {shortened(line)}" for line in tail), *where])
+
+    def _kept(self, log: Path) -> Path | None:
+        """A copy of a log that outlives the run directory; None where there is no place for it."""
+        if self._logs is None:
+            return None
+        copy = self._logs / self.run.name / log.name
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(log, copy)
+        except OSError:
+            return None
+        return copy
 
     def wait(self, seconds: float) -> None:
         """Wait, but raise ComponentDied at once when a component dies meanwhile."""
@@ -193,10 +227,3 @@ class Supervisor:
         self._reader.join(timeout=10)
         process.stdout.close()
         runs.remove_dead(self.run)
-
-
-def _obituary(message: Mapping[str, Any]) -> str:
-    lines = "\n".join(f"    {line}" for line in message["tail"]) or "    (it wrote nothing)"
-    return (
-        f"{message['name']} of the embedded cluster ended by itself ({message['status']}). The end of its log, {message['log']}:\n{lines}"
-    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import resource
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,11 +12,22 @@ from conformance.clusters.embedded import components, credentials, readiness, ru
 from conformance.clusters.embedded.cluster import CAPABILITIES, LACKING, MAX_NODES, EmbeddedCluster
 from conformance.clusters.embedded.process import Supervisor
 from conformance.clusters.protocol import Facts
-from conformance.errors import ApiError
+from conformance.errors import ApiError, UsageError, refused
 from conformance.kube.api import Api
 from conformance.kube.resources import path
 
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+
+#: Files that a process may have open at least: the API server and this process have a hundred connections and more.
+FILES = 256
+
+
+def _enough_files() -> None:
+    """Raise UsageError where the shell's limit would end the control plane in the middle of its start."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        raise UsageError(f"A process may have {soft} files open here, and a control plane needs {FILES}: run `ulimit -n 1024` before.")
 
 
 class EmbeddedProvider:
@@ -66,16 +78,24 @@ class EmbeddedProvider:
         """Start a cluster; returns when its API is ready and its controllers work.
 
         Raises ComponentDied with the last log lines of a component that ends by itself, ClusterError when something does not become
-        ready, UsageError when the port is taken or a directory does not fit.
+        ready, UsageError when the port is taken, a directory does not fit or cannot be written, or too few files may be open.
         """
         binaries = self.binaries()
-        runs.sweep(self._run_dir)
-        supervisor = Supervisor(self._run_dir, port=self._port, keep=self._keep if self._keep_orphaned else None)
+        _enough_files()
         try:
-            return self._start(supervisor, binaries)
-        except BaseException:
-            supervisor.shutdown(keep=self._keep)
-            raise
+            runs.sweep(self._run_dir)
+            orphaned = self._keep if self._keep_orphaned else None
+            supervisor = Supervisor(self._run_dir, port=self._port, keep=orphaned, logs=self._keep)
+            try:
+                return self._start(supervisor, binaries)
+            except BaseException:
+                supervisor.shutdown(keep=self._keep)
+                raise
+        except OSError as error:
+            raise UsageError(
+                f"An embedded cluster cannot keep its files in {self._run_dir} ({refused(error)}). Free some space there (a cluster needs "
+                "some 200 MB), or point TMPDIR at another folder (XDG_RUNTIME_DIR comes first, where it is set)."
+            ) from error
 
     def _start(self, supervisor: Supervisor, binaries: Mapping[str, Path]) -> EmbeddedCluster:
         made = credentials.write(supervisor.run, f"https://127.0.0.1:{supervisor.port}")
@@ -101,8 +121,9 @@ class EmbeddedProvider:
             path("serviceaccounts", "default"),
             lambda objects: "default" in objects,
             within=self._limit,
-            what="The ServiceAccount default, which the controller manager makes,",
+            what=f"The ServiceAccount default, which {components.CONTROLLER_MANAGER} makes,",
             check=supervisor.check,
+            look=lambda: supervisor.excerpt(components.CONTROLLER_MANAGER),
         )
         facts = Facts(
             name=f"embedded-{supervisor.run.name.removeprefix(runs.PREFIX)}",

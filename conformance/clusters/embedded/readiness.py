@@ -58,8 +58,8 @@ def wait(supervisor: Supervisor, probe: Probe, *, answering: bool = False, withi
             return
         if time.monotonic() > end:
             message = (
-                f"The API server of the embedded cluster was not ready within {within:.0f} s; its last answer was: {why}. "
-                f"Its log is {supervisor.run}/kube-apiserver.log. On a busy machine fewer clusters at a time help."
+                f"The API server of the embedded cluster was not ready within {within:.3g} s; its last answer was: {why}. On a busy "
+                f"machine fewer clusters at a time help, or --time-scale 3. {supervisor.excerpt('kube-apiserver')}"
             )
             raise ClusterError(message)
         supervisor.wait(_INTERVAL)

@@ -25,6 +25,7 @@ import ctypes
 import errno
 import json
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -37,7 +38,11 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 TAIL_LINES = 20
-TAIL_BYTES = 64 * 1024
+#: How many of them are shown below a cause that stands further up.
+STACK_LINES = 5
+TAIL_BYTES = 4 * 1024 * 1024
+#: How a line begins that says why a program broke off: Go's own, klog's fatal, those of etcd, those of command lines.
+CAUSE = re.compile(r'(panic: |fatal error: |F\d{4} |Error: |\{"level":"(fatal|panic)")')
 #: A component that has not ended so long (seconds) after SIGTERM is killed; the answer says so. The API server and etcd would wait for open
 #: watches to end, a minute and more, and these do not.
 STOP_LIMIT = 5.0
@@ -70,13 +75,20 @@ def reserve(port: int) -> socket.socket:
 
 
 def tail(log: str) -> list[str]:
-    """The last lines of a log file."""
+    """The line of a log file that says why a program broke off, if there is one, and the last lines: Go puts its stack behind the cause."""
     try:
         with Path(log).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
-            return file.read().decode(errors="replace").splitlines()[-TAIL_LINES:]
+            lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return []
+    causes = [number for number, line in enumerate(lines) if CAUSE.match(line)]
+    # One cause may bring forth others, as a panic that is raised again does: the first of those that stand together.
+    while len(causes) > 1 and causes[-1] - causes[-2] < TAIL_LINES:
+        causes.pop()
+    if not causes or causes[-1] >= len(lines) - TAIL_LINES:
+        return lines[-TAIL_LINES:]
+    return [lines[causes[-1]], f"… ({len(lines) - causes[-1] - 1 - STACK_LINES} lines)", *lines[-STACK_LINES:]]
 
 
 def status_text(status: int) -> str:

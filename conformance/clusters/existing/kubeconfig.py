@@ -95,10 +95,12 @@ def _files(kubeconfig: Path | None, environment: Mapping[str, str]) -> tuple[lis
     if kubeconfig is not None:
         if not kubeconfig.is_file():
             raise UsageError(f"--kubeconfig {kubeconfig}: there is no such file. Correct the path.")
-        return [kubeconfig], f"--kubeconfig is {kubeconfig}"
+        return [kubeconfig], f"--kubeconfig is {kubeconfig}, and that file is empty"
     if given := environment.get("KUBECONFIG"):
         # Files that are not there are passed over, as kubectl does.
-        return [Path(name).expanduser() for name in given.split(os.pathsep) if name], f"KUBECONFIG is {given}"
+        files = [Path(name).expanduser() for name in given.split(os.pathsep) if name]
+        state = ", ".join(f"{file} {'is empty' if file.exists() else 'does not exist'}" for file in files)
+        return files, f"KUBECONFIG is {given}, and {state or 'that names no file'}"
     default = Path(environment.get("HOME") or "~").expanduser() / ".kube" / "config"
     return [default], f"KUBECONFIG is not set, and there is no {default}"
 

@@ -18,7 +18,7 @@ from conformance.clusters.existing.owning import RUN
 from conformance.clusters.nodes import settled
 from conformance.clusters.protocol import Capability
 from conformance.errors import ApiError, ClusterError, UsageError
-from conformance.kube.api import Api
+from conformance.kube.api import Api, NotAnApiServer
 from conformance.kube.resources import path
 
 ROLES = Path(__file__).with_name("rbac.yaml")
@@ -39,6 +39,7 @@ ALWAYS_LACKING = {
     Capability.NODE_PRESSURE: "somebody else's kubelets are left alone",
     Capability.NODE_ISOLATION: "somebody else's nodes are not cut off",
     Capability.STATIC_POD: "somebody else's kubelets are given no files",
+    Capability.KUBEADM: "how its control-plane nodes were marked is not known",
     Capability.AUDIT_LOG: "the audit log of an existing cluster is not readable for the suite; who wrote what stays unknown",
 }
 
@@ -48,11 +49,10 @@ def understood(target: Target) -> Iterator[None]:
     """Turn what the API server (or nobody) answers into one paragraph that names cause and fix."""
     try:
         yield
+    except NotAnApiServer as error:
+        raise _no_api_server(target, str(error)) from error
     except ClusterError as error:
-        raise UsageError(
-            f"The API server of {target} cannot be used ({target.server}): {error}. Check that the cluster runs and that this machine "
-            "reaches it, or choose another one with --kubeconfig or --context."
-        ) from error
+        raise UsageError(f"The API server of {target} cannot be used: {error}.") from error
     except ApiError as error:
         if error.code == 401:
             raise UsageError(
@@ -61,7 +61,16 @@ def understood(target: Target) -> Iterator[None]:
             ) from error
         if error.code == 403:
             raise UsageError(f"Missing permission in {target}: {error}. Ask for the roles of {ROLES}.") from error
+        if not error.reason:  # a Status, which is what an API server says no with, has one
+            raise _no_api_server(target, f"it answers {error.code} ({error.text})") from error
         raise
+
+
+def _no_api_server(target: Target, said: str) -> UsageError:
+    return UsageError(
+        f"What {target} names as its server, {target.server}, does not answer like an API server: {said}. Correct `server` in the "
+        "kubeconfig, or look what stands between: a proxy, a login page."
+    )
 
 
 def user(api: Api) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conformance.clusters.existing import owning, probing
+from conformance.clusters.existing import login, owning, probing
 from conformance.clusters.existing.cluster import ExistingCluster
 from conformance.clusters.existing.kubeconfig import Target
 from conformance.clusters.existing.lease import RunLease
@@ -47,6 +47,8 @@ class Terms:
 def reach(target: Target, kubeconfig: Path) -> Reached:
     """Ask the server for its version and who we are; UsageError names what is in the way and the fix."""
     with probing.understood(target), contextlib.closing(connect(target, kubeconfig, patience=PATIENCE)) as api:
+        if api.anonymous:
+            raise login.failed(target)
         user = probing.user(api)
         version = api.version()
         minor, note = nearest(version)

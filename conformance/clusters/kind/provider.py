@@ -84,7 +84,7 @@ class KindProvider:
         docker = Docker(time_scale=self._time_scale)
         engine = usable.check(docker, nodes=self._side_by_side * (self._workers + 1))
         owners.sweep(self._run_dir, docker)
-        self._kind = self._kind or build.ensure(["kind"])["kind"]
+        self._kind = self._kind or build.ensure(["kind"], overrides=self._overrides)["kind"]
         if not self._image:
             made = images.ensure(self.minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=self._overrides)
             return configuration.Images(made.name, made.worker, own=True)

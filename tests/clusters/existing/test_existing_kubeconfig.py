@@ -128,5 +128,5 @@ def test_mistakes_name_cause_and_fix(tmp_path: Path, content: Any, context: str,
 def test_nothing_at_all(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"KUBECONFIG is not set, and there is no .*\.kube/config"):
         find(environment={"HOME": str(tmp_path)})
-    with pytest.raises(UsageError, match="KUBECONFIG is /nowhere"):
+    with pytest.raises(UsageError, match="KUBECONFIG is /nowhere, and /nowhere does not exist"):
         find(environment={"HOME": str(tmp_path), "KUBECONFIG": "/nowhere"})

@@ -13,6 +13,7 @@ from recorded import NODES, PODS, has, node, pod
 from conformance.errors import ComponentDied, WaitExpired
 from conformance.trace.conditions import When, all_of
 from conformance.trace.recorder import Recorder
+from conformance.trace.waits import Access
 from conformance.trace.world import World
 
 
@@ -55,6 +56,15 @@ def test_a_wait_that_runs_out_explains_itself(server: StandIn, make: Callable[..
     assert f"export KUBECONFIG={tmp_path / 'kubeconfig'}; kubectl --namespace ns get pods" in message
     notes = [entry.detail["text"] for entry in recorder.stop().entries if entry.type == "note"]
     assert notes == ["wait begins", "wait ends", "wait begins", "wait expired"]
+
+
+def test_what_to_look_at_can_be_looked_at() -> None:
+    commands = ["kubectl --namespace ns get pods"]
+    kept = Access("/a b/kubeconfig", "/cache/kubectl-v1/kubectl").told(commands)
+    assert kept[1] == "  export KUBECONFIG='/a b/kubeconfig'; /cache/kubectl-v1/kubectl --namespace ns get pods"
+    gone = Access().told(commands)
+    assert "run again with --keep on-failure" in gone[0]
+    assert gone[1] == "  kubectl --namespace ns get pods"
 
 
 def test_only_the_last_changes_are_shown(server: StandIn, make: Callable[..., Recorder]) -> None:
