@@ -127,3 +127,14 @@ def test_seconds_between_two_changes_are_told_by_their_versions(record: Record, 
     record.entries.append(Entry(3, 9.0, "write", "pods", 101, detail={"received": 9.0}))
     record.pod("added", "b", at=3.0)
     assert past.seconds_from(past.end_of_pod("a"), past.creation_of_pod("uid-b")) == 0.5
+
+
+def test_counters_are_those_of_every_state(record: Record, past: Past) -> None:
+    for number, (ready, available) in enumerate(((0, 0), (1, 0), (1, 1))):
+        status = {"numberReady": ready, "numberAvailable": available}
+        raw = msgspec.Raw(msgspec.json.encode({"metadata": {"name": "agent", "namespace": "ns", "uid": "ds"}, "status": status}))
+        type: EntryType = "modified" if number else "added"  # noqa: A001
+        record.entries.append(Entry(number + 1, float(number), type, "daemonsets", 100 + number, raw))
+
+    assert past.counters(AGENT, "number_ready", "number_available") == {(0, 0), (1, 0), (1, 1)}
+    assert past.counters(AGENT, "number_ready") == {(0,), (1,)}
