@@ -109,7 +109,7 @@ def test_an_unbound_pod_that_cannot_end_is_collected(cluster: ScenarioCluster, d
     cluster.delete_pod(held)
 
     trace.until(cluster.pod_ends(held))
-    trace.until(cluster.pod_failed(held, terminating=True), shows=("D8-19", "D8-21"))
+    trace.until(cluster.pod_ends_failed(held), shows=("D8-19", "D8-21"))
     cluster.patch_pod(held, {"metadata": {"finalizers": None}})
     scheduler.resume()
     trace.until(cluster.pod_absent(held), agent.exactly_on(node), agent.status(number_available=1))

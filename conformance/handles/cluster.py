@@ -257,12 +257,18 @@ class ScenarioCluster:
         """A pod of this name is there that is not the one with this UID."""
         return self._pod(f"pods/{name} is another one", name, lambda pod: pod is not None and pod.metadata.uid != uid)
 
-    def pod_failed(self, name: str, *, terminating: bool = False) -> When:
-        """The pod is there, in phase Failed, and is not being deleted; with `terminating` it is being deleted."""
+    def pod_failed(self, name: str) -> When:
+        """The pod is there, in phase Failed, and is not being deleted."""
         return self._pod(
-            f"pods/{name} is there, Failed and {'' if terminating else 'not '}being deleted",
+            f"pods/{name} is there and Failed", name, lambda pod: pod is not None and pod.status.phase == "Failed" and not pod.terminating
+        )
+
+    def pod_ends_failed(self, name: str) -> When:
+        """The pod is being deleted, and in phase Failed."""
+        return self._pod(
+            f"pods/{name} is being deleted and Failed",
             name,
-            lambda pod: pod is not None and pod.status.phase == "Failed" and pod.terminating == terminating,
+            lambda pod: pod is not None and pod.terminating and pod.status.phase == "Failed",
         )
 
     def pod_ends(self, name: str) -> When:
