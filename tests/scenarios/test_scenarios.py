@@ -164,7 +164,7 @@ def test_every_public_name_is_there() -> None:
 
 def test_data_is_read_from_the_manifests() -> None:
     assert "000-log-agent" in [case.id for case in conformance.documents("resources", "grace")]
-    assert [case.id for case in conformance.documents("applied")] == ["001-fluentd"]
+    assert [case.id for case in conformance.documents("namespace")] == ["000-log-agent", "001-fluentd"]
     assert all(case.patches for case in _values(conformance.printed_fragments()))
     assert all(case.as_printed for case in _values(conformance.printed_documents()))
     assert all(case.fields for case in _values(conformance.invalid_manifests("V01")))
