@@ -16,7 +16,7 @@ from conformance.errors import ApiError
 from conformance.handles.daemonset import NEXT_IMAGE, Agent
 from conformance.kube.begun import Begun
 from conformance.kube.kubectl import Kubectl
-from conformance.kube.manifests import load, merge, relocated
+from conformance.kube.manifests import load, merge, relocated, text_of
 from conformance.kube.records import Pod
 from conformance.kube.resources import path
 from conformance.process import Result
@@ -45,7 +45,7 @@ class ScenarioCluster:
     def manifest(self, name: str, *, spec: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The object of a file below manifests/, put into the scenario's namespace; `spec` is merged into its spec."""
         # Not manifests.load(): some of these files are wrong on purpose.
-        body: dict[str, Any] = yaml.safe_load((self._manifests / name).read_text(encoding="utf-8"))
+        body: dict[str, Any] = yaml.safe_load(text_of(self._manifests, name))
         body = merge(body, {"metadata": {"namespace": self.namespace}})
         return body if spec is None else merge(body, {"spec": spec})
 
@@ -54,7 +54,7 @@ class ScenarioCluster:
 
         Where the cluster wants a DaemonSet otherwise than it stands there (`adapted`), the text is that of the adapted one.
         """
-        text = (self._manifests / name).read_text(encoding="utf-8")
+        text = text_of(self._manifests, name)
         if own_namespace:
             text = re.sub(r"(?m)^( *namespace:) .*$", rf"\1 {self.namespace}", text)
         try:

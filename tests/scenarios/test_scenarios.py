@@ -101,7 +101,7 @@ def test_its_claims_are_named_at_its_checks(function: Callable[..., Any]) -> Non
     """Only cases are marked with claims, and then a check takes them from the case."""
     assert not [mark for mark in getattr(function, "pytestmark", []) if mark.name == "claim"], "name them at the check that shows them"
     [node] = [node for _, node in suite.definitions(Path(inspect.getfile(function))) if node.name == function.__name__]
-    assert any(not shown.claims for shown in suite.checks(node)) == bool(_marks(function, "claim"))
+    assert any(shown.of_cases for shown in suite.checks(node)) == bool(_marks(function, "claim"))
 
 
 @pytest.mark.parametrize("function", [each for each in READ if each.findings], ids=lambda function: function.id)
