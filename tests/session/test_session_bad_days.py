@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from conformance.report import folder
+from conformance.session.run import ScenarioRun
 
 ROOT = Path(__file__).parents[2]
 HEAD = """
@@ -194,10 +199,14 @@ def test_what_was_left_out_is_one_line(project: Path) -> None:
 
 
 def test_two_runs_into_one_folder_are_refused(project: Path) -> None:
-    from conformance.report import folder
-
     folder.prepare(project / "report")
     with folder.held(project / "report"):
         done = run(project)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert f"another run is writing into this folder (process {os.getpid()})" in done.stderr
+
+
+def test_commands_that_are_shown_can_be_given_to_a_shell() -> None:
+    file = Path('rep öl & "q"') / "traces" / "x.jsonl"
+    said = ScenarioRun.again.fget(SimpleNamespace(file=file))  # type: ignore[attr-defined]
+    assert shlex.split(said) == ["python", "-m", "conformance", "judge", str(file)]
