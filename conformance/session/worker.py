@@ -96,6 +96,8 @@ class Worker:
 
     def _claim_folder(self) -> None:
         folder.prepare(self.settings.report)
+        if self.is_worker:
+            return
         stack = contextlib.ExitStack()
         stack.enter_context(folder.held(self.settings.report))
         self.config.add_cleanup(stack.close)
@@ -120,7 +122,7 @@ class Worker:
         scenarios = [item for item in items if item.get_closest_marker("scenario") is not None]
         if not scenarios or self.only_looks:
             return
-        if not self.wants_scenarios and not self.is_worker:  # marked in a way that the text does not show
+        if not self.wants_scenarios:  # marked in a way that the text does not show
             self._claim_folder()
         if not self._prepared:
             self.prepare()
