@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from conformance.handles.data import (
         Document,
         Refused,
+        Strategies,
         documents,
         invalid_manifests,
         kubectl_refusals,
         lenient_api,
         printed_documents,
+        printed_fragments,
         update_matrix,
     )
+    from conformance.handles.evidence import accepted, shows
     from conformance.handles.marks import claim, finding, needs, scenario
     from conformance.handles.trace import Trace
     from conformance.kube.records import Pod, Taint
@@ -42,8 +45,10 @@ _HOMES = {
     "Pod": "conformance.kube.records",
     "Refused": "conformance.handles.data",
     "ScenarioCluster": "conformance.handles.cluster",
+    "Strategies": "conformance.handles.data",
     "Taint": "conformance.kube.records",
     "Trace": "conformance.handles.trace",
+    "accepted": "conformance.handles.evidence",
     "claim": "conformance.handles.marks",
     "documents": "conformance.handles.data",
     "finding": "conformance.handles.marks",
@@ -52,7 +57,9 @@ _HOMES = {
     "lenient_api": "conformance.handles.data",
     "needs": "conformance.handles.marks",
     "printed_documents": "conformance.handles.data",
+    "printed_fragments": "conformance.handles.data",
     "scenario": "conformance.handles.marks",
+    "shows": "conformance.handles.evidence",
     "update_matrix": "conformance.handles.data",
 }
 __all__ = [
@@ -65,8 +72,10 @@ __all__ = [
     "Pod",
     "Refused",
     "ScenarioCluster",
+    "Strategies",
     "Taint",
     "Trace",
+    "accepted",
     "claim",
     "documents",
     "finding",
@@ -75,7 +84,9 @@ __all__ = [
     "lenient_api",
     "needs",
     "printed_documents",
+    "printed_fragments",
     "scenario",
+    "shows",
     "update_matrix",
 ]
 __version__ = "0.1.0"

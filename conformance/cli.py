@@ -1,4 +1,4 @@
-"""The command `conformance`: build, up, down, judge, report, versions, clean. Thin: each command calls one room and prints what it answers.
+"""The command `conformance`: build, up, down, judge, report, claims, versions, clean. Each command calls one room and prints its answer.
 
 Exit codes are pytest's: 0 done, 1 a promise was broken or something failed, 2 interrupted, 3 a fault of this program, 4 wrong usage.
 """
@@ -103,6 +103,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--summary", type=Path, metavar="FILE", help="append the result in Markdown to FILE, such as $GITHUB_STEP_SUMMARY")
     report.set_defaults(run=_report)
 
+    claims = commands.add_parser("claims", help="say which check of which scenario shows which claim, as a document in Markdown")
+    claims.add_argument("--scenarios", type=Path, default=Path("scenarios"), metavar="DIR", help="the scenarios (default: scenarios)")
+    claims.add_argument("--write", type=Path, metavar="FILE", help="write it to FILE instead of printing it")
+    claims.add_argument("--kubernetes", default="", metavar="VERSION", help="what is expected of this version (default: the newest known)")
+    claims.set_defaults(run=_claims)
+
     known = commands.add_parser("versions", help="print the Kubernetes minors that can be tested, newest first")
     known.add_argument("versions", nargs="*", metavar="VERSION", help="only these: minors, versions, `newest`, `oldest` (default: all)")
     known.add_argument("--json", action="store_true", help="as a JSON list, for a workflow's matrix")
@@ -158,6 +164,20 @@ def _node_image(minor: Minor, overrides: dict[str, Path]) -> None:
     docker = Docker()
     engine = usable.check(docker)
     print(f"node-image={images.ensure(minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=overrides).name}")
+
+
+def _claims(arguments: argparse.Namespace) -> int:
+    from conformance.components import versions  # noqa: PLC0415
+    from conformance.session.showing import table  # noqa: PLC0415
+
+    if not arguments.scenarios.is_dir():
+        raise UsageError(f"{arguments.scenarios} is no folder of scenarios; say with --scenarios where they are.")
+    text = table(arguments.scenarios, versions.resolve(arguments.kubernetes or versions.DEFAULT).minor)
+    if arguments.write is None:
+        print(text, end="")
+    else:
+        arguments.write.write_text(text, encoding="utf-8")
+    return 0
 
 
 def _prepare(arguments: argparse.Namespace) -> int:

@@ -8,19 +8,21 @@ import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 import conformance
-from conformance.clusters.protocol import Capability
 from conformance.errors import ClusterError, ConformanceError, NotOffered, Unwritable, UsageError, shortened
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
+from conformance.handles.evidence import Evidence, collecting
 from conformance.handles.trace import Trace
 from conformance.kube.manifests import merge, merge_template
 from conformance.report import allure, junit
-from conformance.session import kind, ordering, outcome, settings
+from conformance.report.reasons import words
+from conformance.report.results import Reason
+from conformance.session import kind, needing, ordering, outcome, settings, suite
 from conformance.session.run import ScenarioRun
 from conformance.session.worker import Worker
 
@@ -68,10 +70,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before anything else happens."""
     for line in (
-        "scenario(id, seconds): which scenario this is",
-        "claim(*ids): the claims it is evidence for",
+        "scenario(family, seconds): this function is a scenario of that family",
+        "claim(*ids): the claims that a case from data may show",
         "needs(*capabilities, nodes): what it needs of a cluster",
-        "finding(text, contradicts, since, until, upstream): a deviation from the documentation that it proves",
+        "finding(id): the deviation from the documentation that it proves",
     ):
         config.addinivalue_line("markers", line)
     try:
@@ -127,8 +129,7 @@ def _widen(config: pytest.Config) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Learn what was selected, and how many nodes it needs at once: real ones are made in the beginning."""
     worker = session.config.stash[WORKER]
-    needs = {mark.kwargs.get("nodes", 1) for item in session.items for mark in item.iter_markers("needs")}
-    worker.nodes = needs | {1}
+    worker.nodes = {needing.nodes(item) for item in session.items} | {1}
     try:
         with _told_once(session):
             worker.selected(session.items)
@@ -178,17 +179,9 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
     except UsageError:  # nothing that the next scenario could do better
         request.session.shouldfail = "stopped: no cluster can be had here"
         raise
-    for need in request.node.iter_markers("needs"):
-        lacking = [
-            f"{cap} ({host.facts.lacking.get(cap, 'not offered')})" for cap in need.args if Capability(cap) not in host.facts.capabilities
-        ]
-        most = host.facts.max_nodes
-        if Capability.CHANGE_NODE in need.args and host.facts.changeable is not None:
-            most = host.facts.changeable
-        if need.kwargs.get("nodes", 1) > most:
-            lacking.append(f"{need.kwargs['nodes']} nodes (at most {most})")
-        if lacking:
-            pytest.skip(f"left out: {host.facts.provider} lacks {', '.join(lacking)}")
+    reason = outcome.not_there(request.node, worker.settings.minor.minor) or needing.lacks(request.node, host.facts)
+    if reason is not None:
+        _leave_out(request.node, reason)
     run = ScenarioRun(
         host,
         worker.settings,
@@ -196,7 +189,7 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         worker.manifests,
         scenario=mark.args[0],
         node_id=request.node.nodeid,
-        claims=outcome.claims_of(request.node),
+        claims=suite.claims_of(request.node),
     )
     request.node.stash[RUN] = run
     yield run
@@ -215,6 +208,11 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
             raise  # else it is the end of the same cluster, which has been told already
     if keep:
         worker.lease.keep()
+
+
+def _leave_out(item: pytest.Item, reason: Reason) -> NoReturn:
+    item.stash[outcome.REASON] = reason
+    pytest.skip(f"left out: {words(reason)}")
 
 
 @pytest.fixture
@@ -262,10 +260,12 @@ def kind_cluster(request: pytest.FixtureRequest) -> Any:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Judge the trace as part of the test: a broken promise fails the scenario that saw it, also when the scenario was content."""
+    evidence = item.stash[outcome.EVIDENCE] = Evidence(suite.claims_of(item))
     try:
-        yield
+        with collecting(evidence):
+            yield
     except NotOffered as error:
-        pytest.skip(f"left out: {error}")
+        _leave_out(item, Reason("not-offered", text=str(error)))
     except BaseException as error:
         run = item.stash.get(RUN, None)
         if run is not None and isinstance(error, Exception) and not isinstance(error, pytest.skip.Exception):

@@ -22,6 +22,7 @@ Status = Literal["true", "version-bound", "inaccurate", "opinion"]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STATUSES = ("true", "version-bound", "inaccurate", "opinion")
+_SHARED = ("status", "since", "until", "needs")
 _SUGGESTIONS = 3
 
 
@@ -29,11 +30,14 @@ _SUGGESTIONS = 3
 class Claim:
     """One documented sentence.
 
-    `status` is `true`; `version-bound`, true only in the minors or set-ups that `behaviour` names; `inaccurate`, `behaviour` says
+    `status` is `true`; `version-bound`, true only of the minors that `since` and `until` leave; `inaccurate`, `behaviour` says
     what really happens; or `opinion`, nothing to test. `since` is the first minor (`1.31`) for which that status holds, `until` the
-    first for which it no longer does; empty: no limit. `scenarios` and `guarantees` are the ids of those it can be tested with,
-    `planned` says in words what is missing for that, `upstream` names issues and pull requests that explain it
-    (`kubernetes/kubernetes#72129`), `unsure` why the judgement is doubtful.
+    first for which it no longer does; empty: no limit. Which scenarios show it is written in the scenarios alone; `guarantees` are the
+    ids of those that judge it at every event. `needs` are the capabilities without which nothing that happens is evidence (a simulated
+    kubelet mounts no host path). `same_as` names the claim of which this one is another wording: what shows one shows both, and their
+    status is the same. `place` says where in its document it stands. `planned` says in words what is missing to test it, `upstream`
+    names issues and pull requests that explain it (`kubernetes/kubernetes#72129`), `unsure` why the judgement is doubtful, `contested`
+    why somebody who judged it otherwise was not followed.
     """
 
     id: str
@@ -43,13 +47,21 @@ class Claim:
     behaviour: str = ""
     since: str = ""
     until: str = ""
-    scenarios: tuple[str, ...] = ()
     guarantees: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    same_as: str = ""
+    place: str = ""
     planned: str = ""
     upstream: tuple[str, ...] = ()
     unsure: str = ""
+    contested: str = ""
     paraphrased: bool = False
     document: str = ""
+
+
+def family(claim: Claim) -> str:
+    """The id that all wordings of one sentence have in common."""
+    return claim.same_as or claim.id
 
 
 @dataclass(frozen=True)
@@ -108,7 +120,24 @@ def _read(folder: Path) -> tuple[dict[str, Document], dict[str, Claim]]:
             raise UsageError(f"{file}: document {document.id!r} is in another file too; give it an id of its own.")
         found[document.id] = document
         claims.update((claim.id, claim) for claim in its_claims)
+    _agree(folder, claims)
     return found, claims
+
+
+def _agree(folder: Path, claims: Mapping[str, Claim]) -> None:
+    """Two wordings of one sentence cannot differ in what is said of them."""
+    order = {name: place for place, name in enumerate(claims)}
+    for claim in claims.values():
+        if not claim.same_as:
+            continue
+        first = claims.get(claim.same_as)
+        if first is None or first.same_as or order[first.id] > order[claim.id]:
+            raise UsageError(
+                f"{folder}: claim {claim.id} is the same as {claim.same_as}, which is no claim, the same as a third, or stands after it; "
+                "name the first of them."
+            )
+        if differing := [name for name in _SHARED if getattr(first, name) != getattr(claim, name)]:
+            raise UsageError(f"{folder}: claims {claim.id} and {first.id} are the same sentence, but differ in {', '.join(differing)}.")
 
 
 def _document(file: Path) -> tuple[Document, list[Claim]]:
@@ -135,22 +164,23 @@ def _document(file: Path) -> tuple[Document, list[Claim]]:
 
 _MINOR = re.compile(r"\d+\.\d+")
 _LISTS = {
-    "scenarios": re.compile(r"[PTLRUHODVX]\d\d"),
+    "needs": re.compile(r"[a-z]+(-[a-z]+)*"),
     "guarantees": re.compile(r"INV-\d{1,2}"),
     "upstream": re.compile(r"[\w.-]+/[\w.-]+#\d+"),
 }
 _KEYS = {field.name for field in fields(Claim)} - {"paraphrased", "document"} | {"paraphrase"}
 _RULES: tuple[tuple[str, Callable[[Claim], bool]], ...] = (
     ("needs a quote or a paraphrase", lambda c: bool(c.quote)),
+    ("does not say in place where in its document it stands", lambda c: bool(c.place)),
     (f"has a status that is none of {', '.join(_STATUSES)}", lambda c: c.status in _STATUSES),
     ("does not say in behaviour what really happens", lambda c: c.status != "inaccurate" or bool(c.behaviour)),
     (
-        "says neither in behaviour nor in since and until where it is true",
-        lambda c: c.status != "version-bound" or bool(c.behaviour or c.since or c.until),
+        "is version-bound, but has neither since nor until; what is half true is inaccurate, and behaviour says what really happens",
+        lambda c: c.status != "version-bound" or bool(c.since or c.until),
     ),
     (
-        "names neither scenarios nor guarantees nor what is planned",
-        lambda c: c.status == "opinion" or bool(c.scenarios or c.guarantees or c.planned),
+        "names guarantees, which judge only what should hold, but is not said to be true",
+        lambda c: not c.guarantees or c.status in ("true", "version-bound"),
     ),
     (
         "has a since or until that is no minor such as '1.31'",

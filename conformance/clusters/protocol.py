@@ -30,6 +30,7 @@ class Capability(enum.StrEnum):
     NODE_ISOLATION = "node-isolation"  # cut a node off from the API server, with its kubelet running
     NODE_PRESSURE = "node-pressure"  # let a kubelet find too little memory, disk or process ids
     STATIC_POD = "static-pod"  # put a manifest into a kubelet's own folder
+    KUBEADM = "kubeadm"  # control-plane nodes as kubeadm marks them, not as the suite does
 
 
 @dataclass(frozen=True)

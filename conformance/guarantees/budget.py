@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from conformance.guarantees.presence import references
-from conformance.guarantees.promise import Deviation, Evaluation, Mark, Step, Undecided, Violation, guarantee
+from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
 from conformance.guarantees.watched import CLOCK, LAG, Watched
 from conformance.kube.records import Pod
 from conformance.model.availability import available_from, is_available
@@ -13,11 +13,7 @@ from conformance.model.budgets import budget, surges
 
 #: `rollingUpdate` counts over the nodes that have a pod (pkg/controller/daemon/update.go), and lists them after `manage` has looked for
 #: nodes without one: a pod whose object goes between the two looks is missing from both.
-BETWEEN_TWO_LOOKS = Deviation(
-    "A rolling update can take down more pods than maxUnavailable: when a deleted pod's object goes while the controller is in the middle "
-    "of a sync, its node is neither given a new pod nor counted as unavailable, and another available pod is deleted.",
-    ("003-28", "D9-05"),
-)
+BETWEEN_TWO_LOOKS = "rolling-update-exceeds-max-unavailable"
 
 
 class Taken(NamedTuple):
@@ -93,7 +89,7 @@ def budget_kept(step: Step, races: dict[str, float]) -> Evaluation:
         unseen = {name for name in down if step.ledger.now - watched.emptied.get(name, float("-inf")) <= LAG}
         now = step.ledger.now
         raced = len(down - unseen) <= allowed and now - races.setdefault(watched.uid, now) <= LAG
-        known = BETWEEN_TWO_LOOKS if raced else None
+        known = BETWEEN_TWO_LOOKS if raced else ""
         return Violation(message, references(watched, node, [pod]), known) if sure else Undecided(f"who deleted is not known: {message}")
     if doubtful and not sure and len(down | doubtful) > allowed:
         return Undecided(

@@ -21,12 +21,18 @@ Verdict = Literal["holds", "violated", "unknown"]
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """One violation: where in the trace (`seq`, `at` in seconds), what was seen, and on which objects."""
+    """One violation, from the judge to the page: where in the trace (`seq`, `at` in seconds), what was seen, and on which objects.
 
+    `message` is what was seen and nothing else; the promise is the guarantee's, and whoever shows it quotes it from the catalogue.
+    `known` is the id of the finding that explains it (empty: nothing does).
+    """
+
+    guarantee: str
     seq: int
     at: float
     message: str
     objects: list[str] = []
+    known: str = ""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -34,7 +40,7 @@ class Tally(msgspec.Struct, frozen=True):
 
     `evaluated` counts all evaluations, the undecided ones included; `could_have_failed` those in which a defect would have been seen (the
     violated ones included). `violated` counts violations that nothing explains, `known` those that a known deviation of Kubernetes does;
-    `deviations` are their texts, with the claims that each contradicts. `violations` holds both.
+    `deviations` are the ids of the findings that explain them. `violations` holds both.
     """
 
     id: str
@@ -45,7 +51,7 @@ class Tally(msgspec.Struct, frozen=True):
     violations: list[Broken] = []
     reasons: list[str] = []
     known: int = 0
-    deviations: dict[str, list[str]] = {}
+    deviations: list[str] = []
 
     @property
     def verdict(self) -> Verdict:
@@ -88,7 +94,7 @@ class _Running:
         self.violations: list[Broken] = []
         self.reasons: list[str] = []
         self.known = 0
-        self.deviations: dict[str, list[str]] = {}
+        self.deviations: list[str] = []
 
     def doubt(self, reason: str) -> None:
         self.evaluated += 1
@@ -99,13 +105,13 @@ class _Running:
     def blame(self, entry: Entry, violation: Violation) -> Broken:
         self.evaluated += 1
         self.could_have_failed += 1
-        if violation.known is None:
+        if not violation.known:
             self.violated += 1
         else:
             self.known += 1
-            self.deviations[violation.known.text] = list(violation.known.contradicts)
-        message = f"{self.guarantee.id}: {violation.message} The promise ({self.guarantee.source}): “{self.guarantee.promise}”"
-        broken = Broken(entry.seq, entry.at, message, list(violation.objects))
+            if violation.known not in self.deviations:
+                self.deviations.append(violation.known)
+        broken = Broken(self.guarantee.id, entry.seq, entry.at, violation.message, list(violation.objects), violation.known)
         if len(self.violations) < KEPT_VIOLATIONS:
             self.violations.append(broken)
         return broken

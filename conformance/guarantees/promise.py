@@ -33,23 +33,16 @@ class Mark(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Deviation:
-    """A way in which Kubernetes is known to break a promise: what happens, and which claims it contradicts."""
-
-    text: str
-    contradicts: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Violation:
     """The promise was broken: what was seen, and the objects it was seen on (`pods/NAME`, `nodes/NAME` …).
 
-    `known` names the deviation of Kubernetes that explains it: then it is a finding and no failure, but the promise is broken all the same.
+    `known` is the id of the finding that explains it: then it is a deviation of Kubernetes and no failure, but the promise is broken
+    all the same.
     """
 
     message: str
     objects: tuple[str, ...] = ()
-    known: Deviation | None = None
+    known: str = ""
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,10 @@ class Awaited:
         generation = self.generation
         return self._daemonset(f"{self.name} observes generation {generation}", lambda ds: ds.status.observed_generation >= generation)
 
+    def unobserved(self) -> When:
+        """The controller has looked at no generation of it."""
+        return self._daemonset(f"{self.name} is observed in no generation", lambda ds: ds.status.observed_generation == 0)
+
     def status(self, **counters: int | range) -> When:
         """Its status has these counters (`desired_number_scheduled=3` …) for the last generation written; a range leaves some room."""
         generation = self.generation

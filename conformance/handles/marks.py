@@ -15,28 +15,34 @@ from conformance.clusters.protocol import Capability
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def scenario(id: str, *, seconds: float = 5.0) -> Callable[[F], F]:  # noqa: A002 - the word of the registry
-    """Name a test function as a scenario, such as `P06`.
+def scenario(family: str, *, seconds: float = 5.0) -> Callable[[F], F]:
+    """Make a test function a scenario of this family, such as `P06`; the function is the scenario, and named by it.
 
     `seconds` is how long it takes on an idle machine, wall clock: long ones are started first, so that they end together.
     """
-    return pytest.mark.scenario(id, seconds=seconds)
+    return pytest.mark.scenario(family, seconds=seconds)
 
 
-def claim(*ids: str) -> Callable[[F], F]:
-    """Name the claims that the scenario is evidence for; a test holds this list and the registry together."""
+def claim(*ids: str) -> pytest.MarkDecorator:
+    """Name the claims that a case may show, where they come from data: `pytest.param(case, marks=claim("D9-02"))`.
+
+    The checks name them again as `shows(*case.claims)`. Where a check names its claims as text no mark is needed.
+    """
     return pytest.mark.claim(*ids)
 
 
-def needs(*capabilities: Capability, nodes: int = 1) -> Callable[[F], F]:
-    """Say what the scenario needs of a cluster, and how many nodes at once; where that is lacking it is left out, with the reason."""
+def needs(*capabilities: Capability, nodes: int = 1) -> pytest.MarkDecorator:
+    """Say what the scenario needs of a cluster, and how many nodes at once; where that is lacking it is left out, with the reason.
+
+    On a case (`pytest.param(case, marks=needs(nodes=6))`) it says how many nodes that case needs, whatever stands on the function.
+    """
     return pytest.mark.needs(*capabilities, nodes=nodes)
 
 
-def finding(text: str, *, contradicts: tuple[str, ...], since: str = "", until: str = "", upstream: str = "") -> Callable[[F], F]:
-    """Say that the scenario proves a deviation from the documentation.
+def finding(id: str) -> Callable[[F], F]:  # noqa: A002 - the word of the registry
+    """Say that the scenario proves a deviation from the documentation: the one of this id in `claims/findings.yaml`.
 
-    `since` is the first minor that deviates, `until` the first that no longer does (empty: as far as was seen). On a version inside the
-    range a scenario that succeeds is reported as `finding`; it fails as soon as the version stops deviating, which is news.
+    On a version that it covers a scenario that succeeds is reported as `finding`; it fails as soon as the version stops deviating, which
+    is news. On other versions it is left out.
     """
-    return pytest.mark.finding(text, contradicts=contradicts, since=since, until=until, upstream=upstream)
+    return pytest.mark.finding(id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from conformance.handles.daemonset import Agent
+from conformance.handles.evidence import Claims, checking, shows_in_the_end
 from conformance.handles.past import Past
 from conformance.kube.records import ControllerRevision
 from conformance.trace.conditions import Condition, When
@@ -18,20 +19,23 @@ class Trace:
         self.scale = scale
         self.past = Past(recorder)
 
-    def until(self, *conditions: Condition, within: float = 60.0) -> None:
-        """Wait, event by event, until all conditions hold at once.
+    def until(self, *conditions: Condition, within: float = 60.0, shows: Claims = ()) -> None:
+        """Wait, event by event, until all conditions hold at once; that they do shows the claims of these ids.
 
         Raises WaitExpired after `within` seconds: what was expected, what was last seen, the events in between, how to look.
         """
-        self.recorder.until(*conditions, within=within, scale=self.scale)
+        with checking(shows, _text(conditions)):
+            self.recorder.until(*conditions, within=within, scale=self.scale)
 
-    def stays(self, *conditions: Condition, seconds: float) -> None:
+    def stays(self, *conditions: Condition, seconds: float, shows: Claims = ()) -> None:
         """Hold a window open in which the conditions must hold at every event; a claim that says "never" is judged inside such a window."""
-        self.recorder.stays(*conditions, seconds=seconds)
+        with checking(shows, f"for {seconds:g} s: {_text(conditions)}"):
+            self.recorder.stays(*conditions, seconds=seconds, scale=self.scale)
 
-    def expect_creations(self, agent: Agent, count: int) -> None:
-        """State how many pods the controller creates for this DaemonSet in the whole scenario; judged when it ends."""
+    def expect_creations(self, agent: Agent, count: int, *, shows: Claims = ()) -> None:
+        """State how many pods the controller creates for this DaemonSet in the whole scenario; INV-12 judges it when it ends."""
         self.recorder.expect({"name": agent.name, "uid": agent.uid, "creations": count})
+        shows_in_the_end(shows, "INV-12", f"{count} pods of {agent.name} are created in all")
 
     def written(self, target: str, verb: str, *, by: str = "", subresource: str = "") -> When:
         """The audit log says that this user (or anybody) made a write of this kind to `pods/NAME` or `daemonsets/NAME`."""
@@ -82,3 +86,7 @@ class Trace:
             lambda world: f"there are {sorted(there.metadata.name for there in world.revisions.values())}",
             f"kubectl --namespace {revision.metadata.namespace} get controllerrevisions",
         )
+
+
+def _text(conditions: tuple[Condition, ...]) -> str:
+    return " and ".join(condition.description for condition in conditions)

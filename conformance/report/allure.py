@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from conformance.claims import findings
 from conformance.clusters.protocol import Facts
 from conformance.report.history import Moment
 from conformance.report.replay import Replay, pictures, replay
@@ -37,11 +38,12 @@ def attach(result: ScenarioResult, facts: Facts | None, folder: Path) -> None:
     api.dynamic.parameter("cluster", facts.provider if facts else "unknown")
     api.dynamic.title(f"{result.id} {result.title}")
     api.dynamic.label("scenario", result.id)
+    api.dynamic.label("family", result.family)
     for claim in result.claims:
         api.dynamic.tag(f"claim {claim}")
-    if result.finding is not None:
+    if result.finding in (known := findings.load()):
         api.dynamic.tag("finding")
-        api.attach(result.finding.text, name="finding", attachment_type=api.attachment_type.TEXT)
+        api.attach(known[result.finding].text, name="finding", attachment_type=api.attachment_type.TEXT)
     lines = [line for line in (result.reproduce, result.look) if line]
     if lines:
         api.attach("\n".join(lines) + "\n", name="run it again, look for yourself", attachment_type=api.attachment_type.TEXT)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from conformance import __version__
+from conformance.claims.expecting import minor_of
 from conformance.claims.registry import Claim
 from conformance.report import folder as folders
 from conformance.report.gather import Report, gather
 from conformance.report.results import Run
-from conformance.report.verdicts import minor_of
 
 #: Clusters that the suite makes itself: two of the same version and components are the same thing, so the later run replaces the earlier.
 #: Others with the same version may be two clusters of two people, and both are shown.

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance.claims import findings
 from conformance.claims.registry import Claim
 from conformance.report.columns import Column, Superseded, problems, read
-from conformance.report.rendering import gist, plain
+from conformance.report.reasons import because, words
 from conformance.report.rows import Row, Side, row_of
-from conformance.report.verdicts import ClaimVerdict, GuaranteeVerdict, Scenario
+from conformance.report.tallies import GuaranteeVerdict
+from conformance.report.verdicts import ClaimVerdict, Scenario
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _scenarios(columns: Sequence[Column]) -> dict[str, Row]:
     per_run = {column.name: {scenario.id: scenario for scenario in column.report.scenarios} for column in columns}
     known = {name: scenario for scenarios in reversed(per_run.values()) for name, scenario in scenarios.items()}
     rows = {}
-    for name in sorted(known, key=lambda each: (each[:1], len(each), each)):
+    for name in sorted(known):
         sides = {}
         for column in columns:
             scenario = per_run[column.name].get(name)
@@ -76,14 +78,12 @@ def _why(scenario: Scenario) -> str:
     if scenario.outcome == "passed":
         return ""
     case = next(case for case in scenario.cases if case.outcome == scenario.outcome)
-    if case.finding is not None:
-        return case.finding.text
+    if case.finding in (known := findings.load()):
+        return known[case.finding].text
     for tally in case.tallies:
-        if tally.violations:
-            return f"{tally.id} was violated: {plain(tally.violations[0].message, tally.id)}"
-    text = case.reason.removeprefix("left out: ") or gist(case.failure) or case.failure
-    text = text or next((reason for tally in case.tallies for reason in tally.reasons), "")
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+        if tally.violated and tally.violations:
+            return f"{tally.id} was violated: {tally.violations[0].message}"
+    return words(case.reason)
 
 
 def _claims(columns: Sequence[Column], scenarios: Mapping[str, Row]) -> Iterable[Row]:
@@ -100,10 +100,7 @@ def _claims(columns: Sequence[Column], scenarios: Mapping[str, Row]) -> Iterable
 
 def _claim_side(column: Column, verdict: ClaimVerdict, evidence: Sequence[str], scenarios: Mapping[str, Row]) -> Side:
     outcomes = {name: scenarios[name].sides[column.name].word for name in evidence}
-    reason = verdict.reason
-    if reason == f"{', '.join(verdict.evidence)} failed":  # what the outcomes say already; what each of them says is more
-        reason = "; ".join(f"{name}: {said}" for name in verdict.evidence if (said := scenarios[name].sides[column.name].reason))
-    return Side(column, verdict.verdict, outcomes, reason or verdict.reason)
+    return Side(column, verdict.verdict, outcomes, because(verdict, column.run.kubernetes))
 
 
 def _naming(column: Column) -> dict[str, list[str]]:
@@ -130,5 +127,5 @@ def _guarantee_side(column: Column, verdict: GuaranteeVerdict | None) -> Side:
         return Side(column, "not run", {})
     tally = verdict.tally
     if tally.violations:
-        return Side(column, verdict.word, {}, plain(tally.violations[0].message, tally.id))
+        return Side(column, verdict.word, {}, tally.violations[0].message)
     return Side(column, verdict.word, {}, next(iter(tally.reasons), "") if verdict.word == "unknown" else "")

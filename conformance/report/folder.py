@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 
 from conformance.errors import Unwritable, UsageError, refused
-from conformance.report.results import Run, ScenarioResult
+from conformance.report.results import FORMAT, Run, ScenarioResult
 
 MARKER = ".daemonset-conformance"
 LOCK = ".run"
@@ -222,7 +222,7 @@ def run_or_none(folder: Path) -> Run | None:
 
 def run(folder: Path) -> Run:
     """What run.json says; a run that died before it was written has unknown facts, and says so."""
-    return run_or_none(folder) or Run(suite="unknown", kubernetes="unknown", cluster="unknown")
+    return run_or_none(folder) or Run(suite="unknown", kubernetes="unknown", cluster="unknown", format=FORMAT)
 
 
 def results(folder: Path) -> list[ScenarioResult]:
@@ -231,11 +231,9 @@ def results(folder: Path) -> list[ScenarioResult]:
 
 
 def problems(folder: Path) -> list[str]:
-    """What is missing or damaged in the folder, one sentence each."""
-    results, found = _read(folder)
+    """What is damaged or missing of what the run wrote, one sentence each; `missing` says which scenarios never ran."""
+    _, found = _read(folder)
     known = run_or_none(folder)
-    if known is not None:
-        found += _missing(known, results)
     if not (folder / "run.json").exists():
         found.insert(0, "run.json is missing: the run died before it knew its cluster, or is still going on.")
     elif known is None:
@@ -243,7 +241,7 @@ def problems(folder: Path) -> list[str]:
     return found
 
 
-def _missing(run: Run, results: Collection[ScenarioResult]) -> list[str]:
+def missing(run: Run, results: Collection[ScenarioResult]) -> list[str]:
     """Which of the selected items left no result."""
     there = {result.node_id for result in results}
     lacking = [item.rpartition("::")[2] for item in run.items if item not in there]
@@ -255,6 +253,7 @@ def _missing(run: Run, results: Collection[ScenarioResult]) -> list[str]:
 
 
 def _read(folder: Path) -> tuple[list[ScenarioResult], list[str]]:
+    _require_format(folder)
     decoder = msgspec.json.Decoder(ScenarioResult)
     found: list[ScenarioResult] = []
     damaged: list[str] = []
@@ -271,4 +270,23 @@ def _read(folder: Path) -> tuple[list[ScenarioResult], list[str]]:
         f"{file.name.removesuffix('.partial')} was being recorded when the run died."
         for file in sorted((folder / "traces").glob("*.partial"))
     ]
-    return sorted(found, key=lambda result: (result.id[:1], len(result.id), result.id, result.node_id)), damaged
+    return sorted(found, key=lambda result: (result.family, result.node_id)), damaged
+
+
+class _Form(msgspec.Struct):
+    format: int = 1
+
+
+def _require_format(folder: Path) -> None:
+    """Raise UsageError if the report was written by a suite whose results mean something else."""
+    for file in (folder / "run.json", *sorted((folder / "scenarios").glob("*.json"))):
+        try:
+            form = msgspec.json.decode(file.read_bytes(), type=_Form).format
+        except (OSError, msgspec.DecodeError):
+            continue
+        if form != FORMAT:
+            raise UsageError(
+                f"{folder} is a report of format {form}, and this suite writes and reads format {FORMAT}: its results name scenarios and "
+                "claims in another way. Run the scenarios again, or read it with the suite that wrote it; its traces can still be judged "
+                f"here (`conformance judge {folder / 'traces'}/NAME.jsonl`)."
+            )

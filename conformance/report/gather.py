@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.claims import registry
+from conformance.claims import findings, registry
+from conformance.claims.findings import Finding
 from conformance.claims.registry import Claim
 from conformance.guarantees import catalogue
 from conformance.report import folder as folders
-from conformance.report.results import WORST_FIRST, Finding, Outcome, Run, ScenarioResult
-from conformance.report.verdicts import ClaimVerdict, GuaranteeVerdict, Scenario, claim_verdict, guarantee_verdicts, merged
+from conformance.report.conformity import Conformity, conformity
+from conformance.report.results import WORST_FIRST, Outcome, Run, ScenarioResult
+from conformance.report.tallies import GuaranteeVerdict, guarantee_verdicts
+from conformance.report.verdicts import VERDICTS, ClaimVerdict, Scenario, claim_verdict, evidence, merged
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class Report:
 
     folder: Path
     run: Run
+    conformity: Conformity
     scenarios: tuple[Scenario, ...]
     claims: tuple[ClaimVerdict, ...]
     guarantees: tuple[GuaranteeVerdict, ...]
@@ -39,14 +43,15 @@ class Report:
 
     @property
     def verdicts(self) -> dict[str, int]:
-        """How many claims hold, are violated, are unknown."""
+        """How many claims have which verdict; the three that say that all is as expected are always there."""
         counted = Counter(claim.verdict for claim in self.claims)
-        return {verdict: counted[verdict] for verdict in ("holds", "violated", "unknown")}
+        return {verdict: counted[verdict] for verdict in VERDICTS if counted[verdict] or verdict in ("holds", "wrong", "unknown")}
 
     @property
     def findings(self) -> list[tuple[ScenarioResult, Finding]]:
         """The deviations that were proved, with the item that proved each."""
-        return [(case, case.finding) for case in self.cases if case.finding is not None]
+        known = findings.load()
+        return [(case, known[case.finding]) for case in self.cases if case.finding in known]
 
 
 def promises() -> dict[str, tuple[str, str]]:
@@ -54,23 +59,19 @@ def promises() -> dict[str, tuple[str, str]]:
     return {guarantee.id: (guarantee.promise, guarantee.source) for guarantee in catalogue.every()}
 
 
-def gather(folder: Path, claims: Mapping[str, Claim] | None = None, known: Collection[str] = ()) -> Report:
-    """Read a report folder, also one of a run that died. `known` are the ids of all scenarios of the suite, if somebody knows them."""
+def gather(folder: Path, claims: Mapping[str, Claim] | None = None) -> Report:
+    """Read a report folder, also one of a run that died; UsageError if it was written in another form than this suite's."""
     results = folders.results(folder)
     run = folders.run(folder)
     problems = folders.problems(folder)
     problems += [
         f"{case.trace} is missing: {case.id} has no pictures." for case in results if case.trace and not (folder / case.trace).exists()
     ]
-    scenarios = merged(results)
     guarantees = guarantee_verdicts(results, promises())
     tallies = {each.tally.id: each.tally for each in guarantees}
     registered = registry.load() if claims is None else claims
-    return Report(
-        folder,
-        run,
-        tuple(scenarios),
-        tuple(claim_verdict(claim, results, run, tallies, known or run.scenarios) for claim in registered.values()),
-        tuple(guarantees),
-        tuple(problems),
-    )
+    shown = evidence(registered, results, run)
+    verdicts = tuple(claim_verdict(claim, shown, run, tallies) for claim in registered.values())
+    answer = conformity(run, results, verdicts, guarantees, problems)
+    problems = [*problems, *folders.missing(run, results)]
+    return Report(folder, run, answer, tuple(merged(results)), verdicts, tuple(guarantees), tuple(problems))

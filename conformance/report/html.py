@@ -7,20 +7,24 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from conformance.claims import registry
-from conformance.guarantees.judge import Verdict
+from conformance.claims import families, findings, registry
+from conformance.claims.findings import Finding
+from conformance.guarantees.judge import Broken
+from conformance.report.causes import causes
 from conformance.report.drawing import tag, tooltip
-from conformance.report.gather import Report
+from conformance.report.gather import Report, promises
+from conformance.report.overview import overview, subject
+from conformance.report.reasons import because, words
 from conformance.report.rendering import SIGNS, date, duration, environment, made_here, policy
 from conformance.report.replay import Replay, pictures, replay
 from conformance.report.results import ScenarioResult
 from conformance.report.story import Line
 from conformance.report.style import PATTERNS, asset, picture_style
-from conformance.report.verdicts import ClaimVerdict, Scenario
+from conformance.report.verdicts import VERDICTS, ClaimVerdict, Scenario, Verdict
 
 NAME = "index.html"
-
-VERDICTS: tuple[Verdict, ...] = ("holds", "violated", "unknown")
+#: What a reader has to look at.
+TROUBLE = frozenset({"failed", "error", "unknown"})
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class CaseView:
     """One pytest item as the page shows it."""
 
     result: ScenarioResult
+    name: str
     pictures: tuple[Markup, ...]
     story: tuple[Line, ...]
     problem: str
@@ -37,6 +42,15 @@ class CaseView:
         """What tells it from the scenario's other cases."""
         parameters = ", ".join(f"{name} {value}" for name, value in self.result.parameters.items())
         return parameters or self.result.node_id.rpartition("::")[2]
+
+    @property
+    def told_already(self) -> bool:
+        """Whether the text of the failure says no more than the violations that the page lists."""
+        return self.result.reason is not None and self.result.reason.kind == "guarantee"
+
+    def at(self, broken: Broken) -> float:
+        """When a violation was seen, in seconds of the trace."""
+        return broken.at
 
 
 @dataclass(frozen=True)
@@ -72,16 +86,26 @@ def page(report: Report) -> str:
             patterns=made_here(PATTERNS),
             date=date(report.run.started),
             duration=duration(report.run.seconds),
-            headline=headline(report),
+            head=overview(report),
+            subject=subject(report),
+            causes=causes(report.cases),
+            families=by_family(report),
             bar=made_here(outcome_bar(report)),
             documents=documents(report),
             known_claims={verdict.claim.id for verdict in report.claims},
             known_scenarios={scenario.id for scenario in report.scenarios},
             views={scenario.id: views(report, scenario) for scenario in report.scenarios},
             evidence={scenario.id: evidence_for(report, scenario) for scenario in report.scenarios},
-            left_out=[case for case in report.cases if case.outcome == "left-out"],
-            trouble=[scenario for scenario in report.scenarios if scenario.outcome in ("failed", "error", "unknown")],
+            left_out=left_out(report),
+            trouble=[scenario for scenario in report.scenarios if scenario.outcome in TROUBLE],
+            proved=proved(report),
+            promises=promises(),
+            place=lambda _, broken: broken.at,
+            title_of=family_title,
+            logs=logs(report.folder),
             signs=SIGNS,
+            because=because,
+            words=words,
         )
     )
 
@@ -92,10 +116,11 @@ def views(report: Report, scenario: Scenario) -> list[CaseView]:
 
 
 def _view(report: Report, case: ScenarioResult, key: str) -> CaseView:
+    name = case.node_id.rpartition("::")[2]
     seen: Replay | None = replay(report.folder, case)
     if seen is None:
-        return CaseView(case, (), (), "")
-    return CaseView(case, tuple(made_here(picture) for picture in pictures(seen, case, key=key)), seen.story, seen.problem)
+        return CaseView(case, name, (), (), "")
+    return CaseView(case, name, tuple(made_here(picture) for picture in pictures(seen, case, key=key)), seen.story, seen.problem)
 
 
 def documents(report: Report) -> list[Document]:
@@ -113,20 +138,9 @@ def documents(report: Report) -> list[Document]:
 
 
 def headline(report: Report) -> str:
-    """The result in one sentence."""
-    verdicts = report.verdicts
-    tested = verdicts["holds"] + verdicts["violated"]
-    broken = [guarantee.tally.id for guarantee in report.guarantees if guarantee.tally.violated]
-    failed = sum(scenario.outcome in ("failed", "error") for scenario in report.scenarios)
-    if not report.scenarios:
-        return "Nothing ran: there is no result to report."
-    verb = "does" if verdicts["violated"] == 1 else "do"
-    first = f"Of {tested} documented claims that were tested, {verdicts['holds']} hold and {verdicts['violated']} {verb} not."
-    if broken:
-        return f"{first} {'Guarantee' if len(broken) == 1 else 'Guarantees'} violated: {', '.join(broken)}."
-    if failed:
-        return f"{first} {failed} {'scenario' if failed == 1 else 'scenarios'} failed or broke off."
-    return f"{first} No guarantee was violated."
+    """The result in two sentences: the conformance answer, which is another than whether every document is right."""
+    head = overview(report)
+    return f"{head.title}. {head.sentence} {' '.join(f'{each}.' for each in head.grounds)}".strip()
 
 
 def outcome_bar(report: Report) -> str:
@@ -142,7 +156,43 @@ def outcome_bar(report: Report) -> str:
     return f'<svg class="outcomes" viewBox="0 0 1000 12" preserveAspectRatio="none" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
 
+def family_title(name: str) -> str:
+    """The title of a family of scenarios; empty for one that only somebody else's suite has."""
+    known = families.load().get(name)
+    return known.title if known is not None else ""
+
+
+def by_family(report: Report) -> list[tuple[str, list[Scenario]]]:
+    """The scenarios by family, in order."""
+    groups: dict[str, list[Scenario]] = {}
+    for scenario in sorted(report.scenarios, key=lambda each: (each.family, each.id)):
+        groups.setdefault(scenario.family, []).append(scenario)
+    return list(groups.items())
+
+
+def proved(report: Report) -> list[tuple[Finding, list[str]]]:
+    """The findings that were shown, each with the scenarios that did."""
+    groups: dict[str, list[str]] = {}
+    for case, finding in report.findings:
+        groups.setdefault(finding.id, []).append(case.id)
+    return [(findings.load()[name], list(dict.fromkeys(scenarios))) for name, scenarios in groups.items()]
+
+
+def logs(folder: Path) -> list[str]:
+    """The logs of control planes that lie in the report folder, relative to it."""
+    return sorted(str(file.relative_to(folder)) for file in (folder / "logs").rglob("*.log") if file.is_file())
+
+
+def left_out(report: Report) -> list[tuple[str, list[ScenarioResult]]]:
+    """The cases that were left out, by reason, the most frequent first."""
+    groups: dict[str, list[ScenarioResult]] = {}
+    for case in report.cases:
+        if case.outcome == "left-out":
+            groups.setdefault(words(case.reason), []).append(case)
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
+
+
 def evidence_for(report: Report, scenario: Scenario) -> list[str]:
-    """The claims that a scenario is evidence for: those it names, and those that name it."""
-    naming = [verdict.claim.id for verdict in report.claims if scenario.id in verdict.evidence or scenario.id in verdict.claim.scenarios]
-    return list(dict.fromkeys([*(claim for claim in scenario.claims if claim != scenario.id), *naming]))
+    """The claims that a scenario may show, and those whose verdict rests on it."""
+    naming = [verdict.claim.id for verdict in report.claims if scenario.id in verdict.evidence]
+    return list(dict.fromkeys([*scenario.claims, *naming]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from conformance.claims import findings
 from conformance.clusters.protocol import Facts
 from conformance.report.results import ScenarioResult
 
@@ -15,13 +16,16 @@ def properties(result: ScenarioResult, facts: Facts | None) -> list[tuple[str, o
         ("kubernetes", facts.kubernetes if facts else "unknown"),
         ("cluster", facts.provider if facts else "unknown"),
         ("scenario", result.id),
+        ("family", result.family),
         ("claims", " ".join(result.claims)),
+        ("claims.shown", " ".join(sorted(result.shown))),
+        ("claims.refuted", " ".join(sorted(result.refuted))),
         ("conformance.outcome", result.outcome),
     ]
     found += [(f"guarantees.{verdict}", str(counted[verdict])) for verdict in ("holds", "violated", "unknown")]
     found.append(("guarantees.vacuous", str(sum(tally.vacuous for tally in result.tallies))))
-    if result.finding is not None:
-        found.append(("finding", result.finding.text))
+    if result.finding in (known := findings.load()):
+        found.append(("finding", f"{result.finding}: {known[result.finding].text}"))
     if result.trace:
         found.append(("trace", result.trace))
     return found

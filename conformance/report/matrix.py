@@ -11,11 +11,13 @@ from conformance.claims import registry
 from conformance.report.comparing import Merged
 from conformance.report.html import NAME
 from conformance.report.merged import relative
+from conformance.report.reasons import ground
 from conformance.report.rendering import SIGNS, duration, environment, made_here, policy
 from conformance.report.rendering import date as day
 from conformance.report.rows import Difference, Row
 from conformance.report.style import asset, picture_style
 
+ANSWERS = {True: "conforms to its version", False: "does not conform to its version", None: "not known whether it conforms"}
 #: What a filter shows: `any` is every difference between runs that were decided.
 FILTERS = {
     "any": "only differences",
@@ -62,6 +64,9 @@ def page(merged: Merged, out: Path) -> str:
             filters=FILTERS,
             counts={"claims": counts(merged.claims), "scenarios": counts(merged.scenarios)},
             tokens=tokens,
+            ground=ground,
+            answers=ANSWERS,
+            tones={True: "good", False: "bad", None: "quiet"},
             signs={**SIGNS, "not run": "·"},
             day=day,
             duration=duration,

@@ -13,7 +13,7 @@ from conformance.report.comparing import Merged
 from conformance.report.rows import Row, Side
 from conformance.report.style import asset
 
-FORMAT = 1
+FORMAT = 2
 NAME = "merged.json"
 
 
@@ -68,7 +68,8 @@ def _run(column: Column, out: Path) -> dict[str, Any]:
         "components": dict(sorted(run.components.items())),
         "started": run.started,
         "seconds": run.seconds,
-        "complete": not report.problems,
+        "conforms": "unknown" if report.conformity.conforms is None else report.conformity.conforms,
+        "complete": not report.problems and not any(ground.cause == "ended" for ground in report.conformity.grounds),
         "outcomes": dict(report.outcomes),
         "verdicts": report.verdicts,
         "folder": relative(report.folder, out),

@@ -19,6 +19,11 @@ SIGNS = {
     "finding": "◆",
     "failed": "✕",
     "violated": "✕",
+    "broken": "✕",
+    "changed": "✕",
+    "wrong": "≠",
+    "outdated": "≠",
+    "deviates": "◆",
     "unknown": "?",
     "error": "!",
     "left-out": "\N{EN DASH}",
@@ -48,11 +53,6 @@ def _seconds(value: float) -> str:
 def phrase(title: str) -> str:
     """A docstring's first line as a heading: without its full stop."""
     return title.removesuffix(".")
-
-
-def plain(message: str, guarantee: str) -> str:
-    """What was seen, of a violation's message: the page names the guarantee and quotes its promise beside it."""
-    return message.removeprefix(f"{guarantee}: ").partition(" The promise (")[0]
 
 
 def upstream(reference: str) -> str:
@@ -103,7 +103,6 @@ def environment() -> Environment:
     environment.filters["seconds"] = _seconds
     environment.filters["count"] = _count
     environment.filters["phrase"] = phrase
-    environment.filters["plain"] = plain
     environment.filters["upstream"] = upstream
     environment.filters["issue"] = issue
     environment.filters["gist"] = gist

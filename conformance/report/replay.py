@@ -55,7 +55,9 @@ def replay(folder: Path, result: ScenarioResult) -> Replay | None:
 def breaks(result: ScenarioResult) -> list[Break]:
     """The violations of a result as the timeline marks them."""
     return [
-        Break(broken.at, tuple(broken.objects), f"{tally.id}: {broken.message}") for tally in result.tallies for broken in tally.violations
+        Break(broken.at, tuple(broken.objects), f"{broken.guarantee}: {broken.message}")
+        for tally in result.tallies
+        for broken in tally.violations
     ]
 
 

@@ -15,7 +15,7 @@ from conformance.report.columns import Column
 #: one-sided  of two kinds of clusters of one minor, only one was decided
 Difference = Literal["clusters", "versions", "one-sided"]
 #: What a difference is looked for among: everything else says that there is no evidence.
-DECIDED = frozenset({"holds", "violated", "passed", "finding", "failed"})
+DECIDED = frozenset({"holds", "wrong", "outdated", "broken", "changed", "violated", "deviates", "passed", "finding", "failed"})
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,15 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Disagreements that are alike: their kind, what each is among, and what the parties say."""
+
+    kind: Literal["clusters", "versions"]
+    among: str
+    parts: list[Part]
+
+
+@dataclass(frozen=True)
 class Row:
     """One claim, scenario or guarantee. `sides` holds the runs that have a word for it, by name; `evidence` the scenarios of a claim."""
 
@@ -85,6 +94,15 @@ class Row:
             alike = [(name, sides) for name, sides in per_cluster if len({side.word for side in sides}) > 1]
             found += [Disagreement("versions", name, tuple(sides)) for name, sides in alike or [("", decided)]]
         return found
+
+    @property
+    def grouped(self) -> list[Group]:
+        """The same as `disagreements`, each said once: `1.34, 1.35` where two minors are at odds in the same way."""
+        groups: dict[tuple[str, tuple[tuple[object, ...], ...]], list[Disagreement]] = {}
+        for each in self.disagreements:
+            parts = tuple((part.labels, part.word, part.outcomes, part.reason) for part in each.parts)
+            groups.setdefault((each.kind, parts), []).append(each)
+        return [Group(alike[0].kind, ", ".join(each.among for each in alike), alike[0].parts) for alike in groups.values()]
 
     @property
     def reasons(self) -> dict[str, list[str]]:

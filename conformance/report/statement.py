@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from conformance.report.conformity import Ground
 from conformance.report.gather import Report
+from conformance.report.reasons import because, words
 from conformance.report.results import ScenarioResult
 from conformance.report.style import asset
-from conformance.report.verdicts import ClaimVerdict, GuaranteeVerdict, Scenario
+from conformance.report.tallies import GuaranteeVerdict
+from conformance.report.verdicts import ClaimVerdict, Scenario
 
-FORMAT = 1
+FORMAT = 2
 NAME = "statement.json"
 
 
@@ -35,7 +38,9 @@ def statement(report: Report) -> dict[str, Any]:
         "started": run.started,
         "seconds": run.seconds,
         "command": run.command,
-        "complete": not report.problems,
+        "conforms": "unknown" if report.conformity.conforms is None else report.conformity.conforms,
+        "grounds": [_ground(ground) for ground in report.conformity.grounds],
+        "complete": not report.problems and not any(ground.cause == "ended" for ground in report.conformity.grounds),
         "problems": list(report.problems),
         "outcomes": dict(report.outcomes),
         "verdicts": report.verdicts,
@@ -43,8 +48,10 @@ def statement(report: Report) -> dict[str, Any]:
         "claims": [_claim(claim) for claim in report.claims],
         "guarantees": [_guarantee(guarantee) for guarantee in report.guarantees],
         "findings": [
-            {"scenario": case.id, "text": finding.text, "contradicts": finding.contradicts}
-            | {name: value for name in ("since", "until", "upstream") if (value := getattr(finding, name))}
+            {"id": finding.id, "scenario": case.id, "text": finding.text, "contradicts": list(finding.contradicts)}
+            | {"severity": finding.severity, "impact": finding.impact}
+            | {name: value for name in ("since", "until") if (value := getattr(finding, name))}
+            | ({"upstream": list(finding.upstream)} if finding.upstream else {})
             for case, finding in report.findings
         ],
     }
@@ -60,6 +67,7 @@ def write(report: Report) -> Path:
 def _scenario(scenario: Scenario) -> dict[str, Any]:
     return {
         "id": scenario.id,
+        "family": scenario.family,
         "title": scenario.title,
         "outcome": scenario.outcome,
         "seconds": scenario.seconds,
@@ -69,7 +77,14 @@ def _scenario(scenario: Scenario) -> dict[str, Any]:
 
 
 def _case(case: ScenarioResult) -> dict[str, Any]:
-    optional = {"parameters": case.parameters, "reason": case.reason, "trace": case.trace}
+    optional = {
+        "parameters": case.parameters,
+        "reason": words(case.reason),
+        "shown": sorted(case.shown),
+        "refuted": sorted(case.refuted),
+        "finding": case.finding,
+        "trace": case.trace,
+    }
     return {"node_id": case.node_id, "outcome": case.outcome, "seconds": case.seconds} | {
         name: value for name, value in optional.items() if value
     }
@@ -80,13 +95,25 @@ def _claim(verdict: ClaimVerdict) -> dict[str, Any]:
     known = {
         "id": claim.id,
         "verdict": verdict.verdict,
+        "expected": verdict.expected,
         "status": claim.status,
         "source": claim.source,
         "quote": claim.quote,
         "scenarios": list(verdict.evidence),
     }
-    optional = {"document": claim.document, "guarantees": list(verdict.guarantees), "reason": verdict.reason}
+    optional = {
+        "document": claim.document,
+        "place": claim.place,
+        "guarantees": list(verdict.guarantees),
+        "cause": verdict.because.cause if verdict.because is not None else "",
+        "reason": because(verdict),
+    }
     return known | {name: value for name, value in optional.items() if value}
+
+
+def _ground(ground: Ground) -> dict[str, Any]:
+    optional = {"names": list(ground.names), "count": ground.count, "of": ground.of, "text": ground.text}
+    return {"cause": ground.cause} | {name: value for name, value in optional.items() if value}
 
 
 def _guarantee(verdict: GuaranteeVerdict) -> dict[str, Any]:
@@ -98,7 +125,8 @@ def _guarantee(verdict: GuaranteeVerdict) -> dict[str, Any]:
         "vacuous": verdict.word == "vacuous",
         "evaluated": tally.evaluated,
         "could_have_failed": tally.could_have_failed,
-        "violated": tally.violated + tally.known,
+        "violated": tally.violated,
+        "deviated": tally.known,
         "undecided": tally.undecided,
         "reasons": tally.reasons[:20],
     }

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from conformance.claims import findings
 from conformance.guarantees.judge import Tally
+from conformance.report import reasons
+from conformance.report.conformity import Conformity
 from conformance.report.gather import promises as registered
 from conformance.report.results import WORST_FIRST, Outcome, Run, ScenarioResult
-from conformance.report.verdicts import guarantee_verdicts, merged
+from conformance.report.tallies import guarantee_verdicts
+from conformance.report.verdicts import merged
 from conformance.trace.entries import Header
 
 #: Where a reader finds what a guarantee's id stands for.
 WHERE = "docs/guarantees.md, and the page"
 
 
-def lines(run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple[str, str]] | None = None) -> list[str]:
-    """Counts by outcome, guarantees that were violated, undecided or never put to the test, and the findings."""
+def lines(
+    run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple[str, str]] | None = None, answer: Conformity | None = None
+) -> list[str]:
+    """The conformance answer, counts by outcome, guarantees that were violated, undecided or never put to the test, and the findings."""
     scenarios = merged(results)
     if not scenarios:
         return [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): no scenario left a result"]
@@ -27,6 +33,9 @@ def lines(run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple
     items = f" ({plural(len(results), 'pytest item')}{without})" if len(results) != len(scenarios) else ""
     found = [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): {plural(len(scenarios), 'scenario')}{items}: {counts}"]
     guarantees = guarantee_verdicts(results, registered() if promises is None else promises)
+    if answer is not None:
+        found.insert(0, f"conforms to Kubernetes {run.kubernetes}: {reasons.answer(answer)}")
+        found[1:1] = [f"  {reasons.ground(each)}" for each in answer.grounds]
     evaluated = sum(each.tally.evaluated for each in guarantees)
     chances = sum(each.tally.could_have_failed for each in guarantees)
     found.append(f"guarantees: {len(guarantees)}, evaluated {plural(evaluated, 'time')}; {plural(chances, 'time')} they could have failed")
@@ -44,12 +53,11 @@ def lines(run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple
     }
     told = [f"{title}: {', '.join(names)}" for title, names in groups.items() if names and evaluated]
     found += [f"{line} (what each promises: {WHERE})" if line is told[0] else line for line in told]
-    reasons = Counter(result.reason.removeprefix("left out: ") for result in results if result.outcome == "left-out")
-    found += [f"left out, {plural(count, 'pytest item')}: {reason}" for reason, count in reasons.most_common()]
-    for result in results:
-        if result.finding is not None:
-            against = f" (against {', '.join(result.finding.contradicts)})" if result.finding.contradicts else ""
-            found.append(f"finding {result.id}: {result.finding.text}{against}")
+    why = Counter(reasons.words(result.reason) for result in results if result.outcome == "left-out")
+    found += [f"left out, {plural(count, 'pytest item')}: {reason}" for reason, count in why.most_common()]
+    for name in dict.fromkeys(result.finding for result in results):
+        if name in (known := findings.load()):
+            found.append(f"finding {name}: {known[name].text} (against {', '.join(known[name].contradicts)})")
     return found
 
 

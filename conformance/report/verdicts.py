@@ -1,63 +1,126 @@
-"""From outcomes to verdicts: of claims by the scenarios that are their evidence, of guarantees by the sum of their tallies."""
+"""From outcomes to verdicts: of claims by the checks that are their evidence, of guarantees by the sum of their tallies."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from conformance.claims.registry import Claim
-from conformance.guarantees.judge import Tally, Verdict
-from conformance.report.results import WORST_FIRST, Outcome, Run, ScenarioResult
+from conformance.claims import findings
+from conformance.claims.expecting import Expected, against, expected
+from conformance.claims.registry import Claim, family
+from conformance.guarantees.judge import Tally
+from conformance.report.results import WORST_FIRST, Function, Outcome, Reason, Run, ScenarioResult
 
 SAW = frozenset({"passed", "finding"})
+
+#: holds     the sentence is true here, and was shown to be
+#: wrong     the sentence is known to be wrong here, and was shown to be: the document is wrong, not the cluster
+#: outdated  the sentence spoke of earlier versions, and something else was shown
+#: broken    the sentence is true of this version, and was shown not to be here: nobody expected that
+#: changed   what is known to happen instead of the sentence did not happen: nobody expected that either
+#: unknown   nothing was shown; the reason says why
+Verdict = Literal["holds", "wrong", "outdated", "broken", "changed", "unknown"]
+VERDICTS: tuple[Verdict, ...] = ("holds", "wrong", "outdated", "broken", "changed", "unknown")
+#: The verdicts that nobody expected, the only ones in red.
+UNEXPECTED: frozenset[str] = frozenset({"broken", "changed"})
+SHOWN: dict[Expected, Verdict] = {"holds": "holds", "wrong": "wrong", "outdated": "outdated"}
+
+#: opinion    there is nothing to test
+#: later      the sentence speaks of later versions
+#: needs      this cluster lacks what makes it evidence (`names`: capabilities)
+#: check      its check failed in these scenarios
+#: guarantee  these guarantees (`names`) were violated
+#: behaviour  what really happens is written with the claim
+#: finding    these findings (`names`) contradict it
+#: unproven   these findings are known to contradict it, and were not shown here
+#: failed     these scenarios failed, and not by a check of this claim
+#: broke      these scenarios broke off
+#: undecided  these scenarios passed, and a guarantee could not be decided
+#: left-out   these scenarios were left out on this cluster
+#: unreached  these scenarios ran without coming to its check
+#: not-run    these scenarios show it and were not selected
+#: no-check   nothing in the suite shows it
+Cause = Literal[
+    "opinion",
+    "later",
+    "needs",
+    "check",
+    "guarantee",
+    "behaviour",
+    "finding",
+    "unproven",
+    "failed",
+    "broke",
+    "undecided",
+    "left-out",
+    "unreached",
+    "not-run",
+    "no-check",
+]
+
+
+@dataclass(frozen=True)
+class Because:
+    """Why a claim has its verdict, as data: scenarios, names, and the reason that one of them gave; `report/reasons.py` has the words."""
+
+    cause: Cause
+    scenarios: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """All pytest items of one scenario id: the worst outcome of those that ran, the seconds added up; left out only if none of them ran."""
+    """All pytest items of one scenario: the worst outcome of those that ran, the seconds added up; left out only if none of them ran."""
 
     id: str
+    family: str
     title: str
     outcome: Outcome
     seconds: float
     claims: tuple[str, ...]
     cases: tuple[ScenarioResult, ...]
 
+    @property
+    def shown(self) -> set[str]:
+        """The claims that a check of one of its cases showed."""
+        return {claim for case in self.cases if case.outcome in SAW for claim in case.shown}
+
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """What this run says of one claim: its verdict, the scenarios and guarantees it rests on, and the reason (always, unless it holds)."""
+    """What this run says of one claim: what was expected and what was shown, the scenarios and guarantees it rests on, and why.
+
+    `because` is None exactly if it holds.
+    """
 
     claim: Claim
     verdict: Verdict
+    expected: Expected = "holds"
     evidence: tuple[str, ...] = ()
-    reason: str = ""
+    because: Because | None = None
     guarantees: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class GuaranteeVerdict:
-    """What this run says of one guarantee; `promise` and `source` are empty if it is not registered any more."""
+class Evidence:
+    """The results of a run by the sentence that they may show (all its wordings together), and the scenarios that would."""
 
-    tally: Tally
-    promise: str = ""
-    source: str = ""
-
-    @property
-    def word(self) -> Literal["holds", "violated", "unknown", "vacuous"]:
-        """The verdict, or `vacuous` when it holds only because nothing could have broken it."""
-        return "vacuous" if self.tally.vacuous else self.tally.verdict
+    wordings: Mapping[str, frozenset[str]]
+    cases: Mapping[str, Sequence[ScenarioResult]]
+    functions: Mapping[str, Sequence[Function]]
 
 
 def merged(results: Iterable[ScenarioResult]) -> list[Scenario]:
-    """The results by scenario id, in their order."""
+    """The results by scenario, in their order."""
     groups: dict[str, list[ScenarioResult]] = {}
     for result in results:
         groups.setdefault(result.id, []).append(result)
     return [
         Scenario(
             name,
+            cases[0].family,
             cases[0].title,
             min((case.outcome for case in cases if case.outcome != "left-out"), key=WORST_FIRST.index, default="left-out"),
             round(sum(case.seconds for case in cases), 3),
@@ -68,135 +131,149 @@ def merged(results: Iterable[ScenarioResult]) -> list[Scenario]:
     ]
 
 
-def claim_verdict(
-    claim: Claim, results: Sequence[ScenarioResult], run: Run, guarantees: Mapping[str, Tally] | None = None, known: Collection[str] = ()
-) -> ClaimVerdict:
-    """The verdict of one claim.
+def evidence(claims: Mapping[str, Claim], results: Iterable[ScenarioResult], run: Run) -> Evidence:
+    """The results and scenarios by the sentence they are about."""
 
-    A claim that is true (or version-bound, in its versions) holds if one of its scenarios passed and none failed; it is violated if one
-    failed, a finding contradicts it, or one of its guarantees was violated. Where it has no scenario, a guarantee that held is evidence,
-    unless it was vacuous. A claim that is known to be inaccurate is violated as soon as a scenario showed what happens instead. Without
-    evidence a claim is unknown, with the reason. `guarantees` are the sums over the run by id, `known` the ids of all scenarios of the
-    suite, if somebody knows them.
-    """
-    if claim.status == "opinion":
-        return ClaimVerdict(claim, "unknown", reason="opinion: nothing to test")
-    if not _covers(claim, run.kubernetes):
-        return ClaimVerdict(claim, "unknown", reason=f"it speaks of Kubernetes {_versions(claim)}, and this is {run.kubernetes}")
-    cases = [case for case in results if claim.id in case.claims]
-    contradicting = [case for case in results if case.finding and claim.id in case.finding.contradicts]
-    if claim.status == "inaccurate":
-        found = _inaccurate(claim, cases, contradicting)
-    else:
-        found = _accurate(claim, cases, contradicting) or _guaranteed(claim, guarantees or {})
-        broken = [name for name in claim.guarantees if guarantees and name in guarantees and guarantees[name].violated]
-        if broken and (found is None or found.verdict != "violated"):
-            found = ClaimVerdict(claim, "violated", _ids(cases), f"{', '.join(broken)} was violated", tuple(broken))
-    return found or ClaimVerdict(claim, "unknown", _ids(cases), missing(claim, cases, {case.id for case in results}, known))
+    def sentences(names: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(family(claims[name]) for name in names if name in claims))
 
-
-def _accurate(claim: Claim, cases: Sequence[ScenarioResult], contradicting: Sequence[ScenarioResult]) -> ClaimVerdict | None:
-    for case in contradicting:
-        if case.finding is not None:
-            return ClaimVerdict(claim, "violated", _ids([*contradicting, *cases]), case.finding.text)
-    if failed := [case for case in cases if case.outcome == "failed"]:
-        return ClaimVerdict(claim, "violated", _ids(failed), f"{', '.join(_ids(failed))} failed")
-    if saw := [case for case in cases if case.outcome in SAW]:
-        return ClaimVerdict(claim, "holds", _ids(saw))
-    return None
-
-
-def _guaranteed(claim: Claim, guarantees: Mapping[str, Tally]) -> ClaimVerdict | None:
-    tallies = [guarantees[name] for name in claim.guarantees if name in guarantees]
-    if tallies and all(tally.verdict == "holds" and not tally.vacuous for tally in tallies):
-        return ClaimVerdict(claim, "holds", guarantees=tuple(tally.id for tally in tallies))
-    return None
-
-
-def _inaccurate(claim: Claim, cases: Sequence[ScenarioResult], contradicting: Sequence[ScenarioResult]) -> ClaimVerdict | None:
-    if saw := [*(case for case in cases if case.outcome in SAW), *contradicting]:
-        return ClaimVerdict(claim, "violated", _ids(saw), claim.behaviour or "the documentation is known to be inaccurate here")
-    if failed := [case for case in cases if case.outcome == "failed"]:
-        reason = f"known to be inaccurate, but {', '.join(_ids(failed))} did not see what is known to happen instead ({claim.behaviour})"
-        return ClaimVerdict(claim, "unknown", _ids(failed), reason)
-    return None
-
-
-def missing(claim: Claim, cases: Sequence[ScenarioResult], ran: Collection[str] = (), known: Collection[str] = ()) -> str:
-    """Why there is no evidence."""
-    for outcome, text in (("error", "broke off"), ("unknown", "could not be decided")):
-        broken = [case for case in cases if case.outcome == outcome]
-        if broken:
-            detail = (
-                broken[0].reason
-                or next((reason for tally in broken[0].tallies for reason in tally.reasons), "")
-                or _first_line(broken[0].failure)
-            )
-            return f"{', '.join(_ids(broken))} {text}" + (f": {detail}" if detail else "")
-    left_out = [case for case in cases if case.outcome == "left-out"]
-    if left_out:
-        return (
-            f"left out on this cluster: {left_out[0].reason.removeprefix('left out: ') or 'no reason given'} ({', '.join(_ids(left_out))})"
-        )
-    wanted = ", ".join(claim.scenarios)
-    if not claim.scenarios:
-        return f"no scenario yet: {claim.planned}" if claim.planned else "no scenario is named for it"
-    if silent := [name for name in claim.scenarios if name in ran]:
-        return f"{', '.join(silent)} ran, but does not assert it yet"
-    if known and not set(claim.scenarios) & set(known):
-        return f"its scenarios are not in this suite yet ({wanted})"
-    return f"not run in this selection ({wanted})"
-
-
-def guarantee_verdicts(results: Iterable[ScenarioResult], promises: Mapping[str, tuple[str, str]]) -> list[GuaranteeVerdict]:
-    """The tallies of all results added up, also of guarantees that nobody tallied. `promises`: id to (promise, source)."""
-    sums: dict[str, Tally] = {name: Tally(name) for name in promises}
+    cases: dict[str, list[ScenarioResult]] = {}
     for result in results:
-        for tally in result.tallies:
-            sums[tally.id] = add(sums.get(tally.id, Tally(tally.id)), tally)
-    ordered = sorted(sums.values(), key=lambda tally: (len(tally.id), tally.id))
-    return [GuaranteeVerdict(tally, *promises.get(tally.id, ("", ""))) for tally in ordered]
+        contradicted = [claim for name in _proved(result) if name in findings.load() for claim in findings.load()[name].contradicts]
+        for sentence in sentences([*result.claims, *contradicted]):
+            cases.setdefault(sentence, []).append(result)
+    functions: dict[str, list[Function]] = {}
+    for function in run.scenarios:
+        for sentence in sentences(function.claims):
+            functions.setdefault(sentence, []).append(function)
+    wordings: dict[str, frozenset[str]] = {}
+    for claim in claims.values():
+        wordings[family(claim)] = wordings.get(family(claim), frozenset()) | {claim.id}
+    return Evidence(wordings, cases, functions)
 
 
-def add(one: Tally, other: Tally) -> Tally:
-    """Two tallies of the same guarantee as one."""
-    return Tally(
-        one.id,
-        one.evaluated + other.evaluated,
-        one.could_have_failed + other.could_have_failed,
-        one.violated + other.violated,
-        one.undecided + other.undecided,
-        [*one.violations, *other.violations],
-        list(dict.fromkeys([*one.reasons, *other.reasons])),
-        one.known + other.known,
-        {**one.deviations, **other.deviations},
+def claim_verdict(claim: Claim, found: Evidence, run: Run, guarantees: Mapping[str, Tally]) -> ClaimVerdict:
+    """The verdict of one claim; `guarantees` are the sums over the run by id.
+
+    What decides, in this order: a failed check that names it, a violated guarantee that judges it, a finding that contradicts it, a
+    scenario of its own that failed or broke off (then nothing is known of it), a check that showed it, a guarantee that held and could
+    have failed.
+    """
+    asked = _Asked(
+        claim,
+        found.wordings.get(family(claim), frozenset({claim.id})),
+        expected(claim, run.kubernetes),
+        found.cases.get(family(claim), ()),
+        run,
+        [guarantees[name] for name in claim.guarantees if name in guarantees],
     )
+    return _decided(asked) or asked.unknown(_missing(asked.cases, found.functions.get(family(claim), ())))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One claim, and all that its verdict can rest on; `names` are the ids of all wordings of its sentence."""
+
+    claim: Claim
+    names: frozenset[str]
+    expected: Expected
+    cases: Sequence[ScenarioResult]
+    run: Run
+    tallies: Sequence[Tally]
+
+    def unknown(self, because: Because) -> ClaimVerdict:
+        return ClaimVerdict(self.claim, "unknown", self.expected, _ids(self.cases), because)
+
+
+def _decided(asked: _Asked) -> ClaimVerdict | None:
+    rules = (_opinion, _refuted, _contradicted, _unsettled, _no_evidence_here, _shown, _guaranteed)
+    return next((verdict for rule in rules if (verdict := rule(asked)) is not None), None)
+
+
+def _opinion(asked: _Asked) -> ClaimVerdict | None:
+    return asked.unknown(Because("opinion")) if asked.expected == "nothing" else None
+
+
+def _refuted(asked: _Asked) -> ClaimVerdict | None:
+    """A failed check of this claim, or a violated guarantee that judges it; the second only where the sentence should hold."""
+    if refuting := [case for case in asked.cases if case.outcome == "failed" and asked.names & case.refuted]:
+        verdict: Verdict = "broken" if asked.expected == "holds" else "changed"
+        because = Because("check", _ids(refuting), reason=refuting[0].reason)
+        return ClaimVerdict(asked.claim, verdict, asked.expected, _ids(refuting), because)
+    broken = tuple(tally.id for tally in asked.tallies if tally.violated)
+    if broken and asked.expected == "holds":
+        because = Because("guarantee", names=broken)
+        return ClaimVerdict(asked.claim, "broken", asked.expected, _ids(asked.cases), because, broken)
+    return None
+
+
+def _contradicted(asked: _Asked) -> ClaimVerdict | None:
+    """A finding that contradicts it was proved, or recognised when a race brought it about."""
+    proved = {name: case for case in asked.cases for name in _proved(case) if _contradicts(name, asked.names)}
+    if not proved:
+        return None
+    because = Because("finding", _ids(proved.values()), tuple(proved))
+    return ClaimVerdict(asked.claim, "wrong", asked.expected, _ids([*proved.values(), *asked.cases]), because)
+
+
+def _unsettled(asked: _Asked) -> ClaimVerdict | None:
+    """A scenario of the claim failed otherwise, or broke off: what it would have shown is not known."""
+    if failed := [case for case in asked.cases if case.outcome == "failed"]:
+        return asked.unknown(Because("failed", _ids(failed), reason=failed[0].reason))
+    if broke := [case for case in asked.cases if case.outcome == "error"]:
+        return asked.unknown(Because("broke", _ids(broke), reason=broke[0].reason))
+    return None
+
+
+def _no_evidence_here(asked: _Asked) -> ClaimVerdict | None:
+    """What happens on this cluster or version says nothing of the claim."""
+    if lacking := tuple(name for name in asked.claim.needs if name not in asked.run.capabilities):
+        return asked.unknown(Because("needs", names=lacking))
+    if asked.expected == "later":
+        return asked.unknown(Because("later"))
+    if asked.expected == "wrong" and asked.claim.status != "inaccurate":
+        known = tuple(finding.id for finding in against(asked.claim, asked.run.kubernetes))
+        return asked.unknown(Because("unproven", names=known))
+    return None
+
+
+def _shown(asked: _Asked) -> ClaimVerdict | None:
+    saw = [case for case in asked.cases if case.outcome in SAW and asked.names & case.shown]
+    if not saw:
+        return None
+    because = None if asked.expected == "holds" else Because("behaviour", _ids(saw))
+    return ClaimVerdict(asked.claim, SHOWN[asked.expected], asked.expected, _ids(saw), because)
+
+
+def _guaranteed(asked: _Asked) -> ClaimVerdict | None:
+    if asked.expected != "holds" or not asked.tallies:
+        return None
+    if not all(tally.verdict == "holds" and not tally.vacuous for tally in asked.tallies):
+        return None
+    return ClaimVerdict(asked.claim, "holds", asked.expected, guarantees=tuple(tally.id for tally in asked.tallies))
+
+
+def _proved(case: ScenarioResult) -> list[str]:
+    recognised = [name for tally in case.tallies for name in tally.deviations]
+    return list(dict.fromkeys([*([case.finding] if case.finding else []), *recognised]))
+
+
+def _contradicts(name: str, names: frozenset[str]) -> bool:
+    finding = findings.load().get(name)
+    return finding is not None and bool(names & set(finding.contradicts))
+
+
+def _missing(cases: Sequence[ScenarioResult], functions: Sequence[Function]) -> Because:
+    if undecided := [case for case in cases if case.outcome == "unknown"]:
+        return Because("undecided", _ids(undecided), reason=undecided[0].reason)
+    if ran := [case for case in cases if case.outcome in SAW]:
+        return Because("unreached", _ids(ran))
+    if left_out := [case for case in cases if case.outcome == "left-out"]:
+        return Because("left-out", _ids(left_out), reason=left_out[0].reason)
+    if functions:
+        return Because("not-run", tuple(function.id for function in functions))
+    return Because("no-check")
 
 
 def _ids(cases: Iterable[ScenarioResult]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(case.id for case in cases))
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
-
-
-def _covers(claim: Claim, kubernetes: str) -> bool:
-    minor = minor_of(kubernetes)
-    if minor is None:
-        return True
-    since, until = minor_of(claim.since), minor_of(claim.until)
-    return (since is None or minor >= since) and (until is None or minor < until)
-
-
-def minor_of(version: str) -> tuple[int, int] | None:
-    """The minor of a version such as `v1.37.1`, as something that can be compared; None if it is not of that kind."""
-    major, _, rest = version.lstrip("v").partition(".")
-    minor = rest.partition(".")[0].partition("-")[0].partition("+")[0]
-    return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else None
-
-
-def _versions(claim: Claim) -> str:
-    return " and ".join(
-        part for part in (f"since {claim.since}" if claim.since else "", f"until {claim.until}" if claim.until else "") if part
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from conformance.claims.registry import Claim
@@ -12,18 +12,18 @@ from conformance.report.comparing import Merged, merge
 from conformance.report.gather import Report, gather
 
 
-def write_report(folder: Path, *, claims: Mapping[str, Claim] | None = None, known: Collection[str] = ()) -> Path:
+def write_report(folder: Path, *, claims: Mapping[str, Claim] | None = None) -> Path:
     """Write both files of one run and return the page; see `reported`."""
-    return reported(folder, claims=claims, known=known)[1]
+    return reported(folder, claims=claims)[1]
 
 
-def reported(folder: Path, *, claims: Mapping[str, Claim] | None = None, known: Collection[str] = ()) -> tuple[Report, Path]:
+def reported(folder: Path, *, claims: Mapping[str, Claim] | None = None) -> tuple[Report, Path]:
     """Write statement.json and index.html. Works on what a run that died has left, and says there that it is not all.
 
-    `claims` replaces the registry, `known` names the scenarios of the suite. Raises UsageError if the folder is no report, or not writable.
+    `claims` replaces the registry. Raises UsageError if the folder is no report, or not writable.
     """
     folders.require(folder)
-    report = gather(folder, claims, known)
+    report = gather(folder, claims)
     with folders.writing(folder):
         statement.write(report)
         return report, html.write(report)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
-from conformance.claims import registry
+from conformance.claims import findings, registry
+from conformance.session import suite
 
 
 def check_claims(items: list[pytest.Item]) -> None:
-    """Raise UsageError if a scenario names a claim that the registry does not hold."""
-    named = dict.fromkeys(claim for item in items for mark in item.iter_markers("claim") for claim in mark.args)
+    """Raise UsageError if a scenario names a claim or a finding that there is not."""
+    scenarios = [item for item in items if item.get_closest_marker("scenario") is not None]
+    named = dict.fromkeys(claim for item in scenarios for claim in suite.claims_of(item))
     if named:
         registry.resolve(tuple(named))
+    findings.resolve(name for item in scenarios for mark in item.iter_markers("finding") for name in mark.args)
 
 
 def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
@@ -35,9 +35,3 @@ def seconds(item: pytest.Item) -> float:
     """How long a scenario says it takes."""
     mark = item.get_closest_marker("scenario")
     return float(mark.kwargs.get("seconds", 5.0)) if mark else 0.0
-
-
-def known(folder: Path) -> list[str]:
-    """The ids of all scenarios of the suite, selected or not; read from the text, for a worker collects only what it was given."""
-    texts = (file.read_text(encoding="utf-8") for file in folder.glob("test_*.py"))
-    return sorted({found for text in texts for found in re.findall(r'^@scenario\("(\w+)"', text, re.MULTILINE)})

@@ -10,49 +10,88 @@ from typing import Any
 import msgspec
 import pytest
 
+from conformance.claims import findings
+from conformance.claims.checks import Check
 from conformance.components.versions import Minor
-from conformance.errors import LONGEST, ClusterError, ConformanceError, shortened
-from conformance.report.results import Finding, Outcome, ScenarioResult
-from conformance.session.run import ScenarioRun
+from conformance.errors import LONGEST, ConformanceError, shortened
+from conformance.handles.evidence import AGAINST, Evidence
+from conformance.report.results import FORMAT, Outcome, Reason, ScenarioResult
+from conformance.session import suite
+from conformance.session.run import PromiseBroken, ScenarioRun
 from conformance.session.settings import Settings
 
-
-def finding_of(item: pytest.Item, minor: str) -> Finding | None:
-    """The finding that the item proves on this minor, if it is marked with one that covers it."""
-    for mark in item.iter_markers("finding"):
-        since, until = mark.kwargs.get("since", ""), mark.kwargs.get("until", "")
-        if (not since or key(minor) >= key(since)) and (not until or key(minor) < key(until)):
-            return Finding(mark.args[0], list(mark.kwargs["contradicts"]), since, until, mark.kwargs.get("upstream", ""))
-    return None
+EVIDENCE = pytest.StashKey[Evidence]()
+REASON = pytest.StashKey[Reason]()
 
 
-def deviation_of(run: ScenarioRun | None) -> Finding | None:
-    """The known deviation that a guarantee recognised while the item ran, if one did."""
-    for tally in run.tallies if run is not None else ():
-        for text, contradicts in tally.deviations.items():
-            return Finding(text, contradicts)
-    return None
+def finding_of(item: pytest.Item, minor: str) -> str:
+    """The id of the finding that the item is there to prove, if it is there on this minor; empty: none."""
+    for finding in findings.resolve(_named(item)):
+        if finding.covers(minor):
+            return finding.id
+    return ""
 
 
-def key(minor: str) -> tuple[int, ...]:
-    """A minor such as `1.36` as something that can be compared."""
-    return tuple(int(part) for part in minor.lstrip("v").split(".")[:2])
+def not_there(item: pytest.Item, minor: str) -> Reason | None:
+    """Why an item that proves a finding is left out on this minor: the finding is not there; None: it is, or the item proves none."""
+    named = _named(item)
+    return Reason("version", text=named[0]) if named and not finding_of(item, minor) else None
 
 
-def outcome_of(
-    reports: dict[str, pytest.TestReport], run: ScenarioRun | None, finding: Finding | None, error: BaseException | None
-) -> Outcome:
-    """The outcome of an item, worst phase first."""
+def _named(item: pytest.Item) -> list[str]:
+    return [name for mark in item.iter_markers("finding") for name in mark.args]
+
+
+def deviation_of(run: ScenarioRun | None) -> str:
+    """The finding that a guarantee recognised while the item ran, if one did."""
+    return next((name for tally in (run.tallies if run is not None else ()) for name in tally.deviations), "")
+
+
+def outcome_of(reports: dict[str, pytest.TestReport], run: ScenarioRun | None, finding: str, error: BaseException | None) -> Outcome:
+    """The outcome of an item, worst phase first. Only what says something of the cluster is a failure; all else is an error."""
     setup, call, teardown = (reports.get(phase) for phase in ("setup", "call", "teardown"))
     if any(report is not None and report.skipped for report in (setup, call)):
         return "left-out"
     if setup is None or setup.failed or call is None or (teardown is not None and teardown.failed):
         return "error"
     if call.failed:
-        return "error" if isinstance(error, ClusterError) else "failed"
+        violated = run is not None and any(tally.violated for tally in run.tallies)
+        return "failed" if violated or isinstance(error, AGAINST) else "error"
     if run is not None and any(tally.undecided for tally in run.tallies):
         return "unknown"
     return "finding" if finding else "passed"
+
+
+def reason_of(
+    item: pytest.Item, outcome: Outcome, reports: dict[str, pytest.TestReport], run: ScenarioRun | None, error: BaseException | None
+) -> Reason | None:
+    """Why the item did not simply pass."""
+    tallies = run.tallies if run is not None else []
+    if outcome == "left-out":
+        skipped = next(report for report in reports.values() if report.skipped)
+        return item.stash.get(REASON, None) or Reason("skipped", text=skip_reason(skipped))
+    if outcome == "unknown":
+        undecided = [tally for tally in tallies if tally.undecided]
+        why = next((reason for tally in undecided for reason in tally.reasons), "")
+        return Reason("undecided", text=why, names=[tally.id for tally in undecided])
+    if outcome == "failed" and (error is None or isinstance(error, PromiseBroken) or not isinstance(error, AGAINST)):
+        return Reason("guarantee", names=[tally.id for tally in tallies if tally.violated])
+    if outcome == "failed":
+        return Reason("check", text=_first_line(error))
+    if outcome == "error":
+        return Reason("broke", text=f"{type(error).__name__}: {_first_line(error)}" if error is not None else "it did not get to its end")
+    return None
+
+
+def checks_of(evidence: Evidence | None, run: ScenarioRun | None) -> list[Check]:
+    """The checks that ended; those that a guarantee decides are decided by it."""
+    violated = {tally.id for tally in (run.tallies if run is not None else ()) if tally.violated}
+    checks = evidence.checks if evidence is not None else []
+    return [msgspec.structs.replace(check, held=check.held and check.guarantee not in violated) for check in checks]
+
+
+def _first_line(error: BaseException | None) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "") if error is not None else ""
 
 
 def result_of(
@@ -69,20 +108,21 @@ def result_of(
     finding = finding_of(item, minor.minor) or deviation_of(run)
     outcome = outcome_of(reports, run, finding, error)
     broken = next((report for report in reports.values() if report.failed), None)
-    skipped = next((report for report in reports.values() if report.skipped), None)
     failure = ""
     if broken is not None:
         failure = str(error) if isinstance(error, ConformanceError) else broken.longreprtext
     return ScenarioResult(
-        id=mark.args[0],
+        id=suite.identity(mark.args[0], name_of(item)),
+        family=mark.args[0],
         node_id=item.nodeid,
-        title=title_of(item),
+        title=suite.title_of(getattr(getattr(item, "function", None), "__doc__", "") or item.name),
         outcome=outcome,
         seconds=round(sum(report.duration for report in reports.values()), 3),
-        claims=claims_of(item),
-        reason=skip_reason(skipped) if skipped is not None else "",
+        claims=suite.claims_of(item),
+        checks=checks_of(item.stash.get(EVIDENCE, None), run),
+        reason=reason_of(item, outcome, reports, run, error),
         failure=failure,
-        finding=finding if outcome == "finding" else None,
+        finding=finding if outcome == "finding" else "",
         tallies=run.tallies if run is not None else [],
         trace=str(run.file.relative_to(settings.report)) if run is not None and run.recording is not None else "",
         diagnostics=[str(path.relative_to(settings.report)) for path in run.diagnostics] if run is not None else [],
@@ -90,7 +130,13 @@ def result_of(
         look=run.again if run is not None else "",
         parameters={name: str(value) for name, value in getattr(getattr(item, "callspec", None), "params", {}).items()},
         delays=run.recording.delays if run is not None and run.recording is not None else [],
+        format=FORMAT,
     )
+
+
+def name_of(item: pytest.Item) -> str:
+    """The name of the item's function, without parameters."""
+    return str(getattr(item, "originalname", None) or item.name)
 
 
 def told(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> Any:
@@ -119,17 +165,6 @@ def folded(line: str) -> list[str]:
         return [line]
     indent = line[: len(line) - len(line.lstrip())]
     return textwrap.wrap(line, LONGEST // 2, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-
-
-def claims_of(item: pytest.Item) -> list[str]:
-    """The claims the item names, without repeats, in order."""
-    return list(dict.fromkeys(claim for mark in item.iter_markers("claim") for claim in mark.args))
-
-
-def title_of(item: pytest.Item) -> str:
-    """The first line of the scenario's docstring."""
-    text = (getattr(getattr(item, "function", None), "__doc__", "") or item.name).strip()
-    return text.splitlines()[0]
 
 
 def skip_reason(report: pytest.TestReport) -> str:

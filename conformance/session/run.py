@@ -18,6 +18,8 @@ from conformance.guarantees.judge import Judge, Tally, judge_trace
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.trace import Trace
 from conformance.kube.resources import path
+from conformance.report.gather import promises
+from conformance.report.terminal import plural
 from conformance.session.settings import Settings
 from conformance.trace.entries import Header
 from conformance.trace.recorder import Recorder, Recording
@@ -130,8 +132,9 @@ class ScenarioRun:
             return
         lines = []
         for tally in broken:
-            lines.append(f"{tally.id} was violated {tally.violated} time(s):")
-            lines += [f"  at {violation.at:.3f} s, entry {violation.seq}: {violation.message}" for violation in tally.violations[:5]]
+            promise, source = promises().get(tally.id, ("", ""))
+            lines.append(f"{tally.id} was violated {plural(tally.violated, 'time')}. The promise ({source}): “{promise}”")
+            lines += [f"  at {broken.at:.3f} s, entry {broken.seq}: {broken.message}" for broken in tally.violations[:5]]
         lines.append(f"Judge it again: {self.again}")
         raise PromiseBroken("\n".join(lines))
 

@@ -74,9 +74,12 @@ class Settings:
     existing: ExistingSettings = ExistingSettings()
 
     def again(self, minor: Minor) -> list[str]:
-        """The options that lead to the same kind of cluster again."""
+        """The options that lead to the same cluster again: its kind and version, and everything that shaped it or its pace."""
+        pace = ["--time-scale", f"{self.time_scale:g}"] if self.time_scale != 1 else []
+        replaced = [word for name, path in self.overrides.items() for word in ("--component", f"{name}={path}")]
         if self.cluster != "existing":
-            return ["--cluster", self.cluster, "--kubernetes", minor.minor]
+            made = ["--kind-image", self.kind.image] if self.cluster == "kind" and self.kind.image else []
+            return ["--cluster", self.cluster, "--kubernetes", minor.minor, *replaced, *made, *pace]
         given = self.existing
         return [
             *("--cluster", self.cluster),
@@ -85,6 +88,8 @@ class Settings:
             *(("--allow-disruption",) if given.disruption else ()),
             *(word for node in given.nodes for word in ("--on-node", node)),
             *(("--image-prefix", given.images) if given.images else ()),
+            *replaced,
+            *pace,
         ]
 
 

@@ -24,8 +24,8 @@ from conformance.components import build
 from conformance.components.overrides import describe
 from conformance.errors import Unwritable
 from conformance.report import folder, terminal, write
-from conformance.report.results import Run, ScenarioResult
-from conformance.session import existing, kind, ordering, selection
+from conformance.report.results import FORMAT, Run, ScenarioResult
+from conformance.session import existing, kind, selection, suite
 from conformance.session.ending import Ending
 from conformance.session.lease import Leasable, Lease
 from conformance.session.settings import Settings, runs_folder
@@ -195,10 +195,10 @@ class Worker:
         """Write the page, and say in a few lines what is on it."""
         if not results and not self.ending.by:
             return []
-        page = write.write_report(self.settings.report)
+        report, page = write.reported(self.settings.report)
         return [
-            *terminal.lines(folder.run(self.settings.report), results),
-            *(f"not complete: {problem}" for problem in folder.problems(self.settings.report)),
+            *terminal.lines(report.run, results, answer=report.conformity),
+            *(f"not complete: {problem}" for problem in report.problems),
             *self._delays(results),
             *self._notes(),
             f"report: {page}",
@@ -247,8 +247,9 @@ class Worker:
             seconds=round(now - self._started, 1),
             command="" if self.is_worker else shlex.join(["pytest", *self.config.invocation_params.args]),
             components={name: describe(path, name) for name, path in self.settings.overrides.items()},
+            format=FORMAT,
             platform={"python": platform.python_version(), "system": platform.platform()},
-            scenarios=ordering.known(self.config.rootpath / "scenarios"),
+            scenarios=suite.functions(self.config.rootpath / "scenarios"),
             items=self.items,
             stopped=self.ending.by,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.claims import findings
 from tests.guarantees.beginnings import updating
 from tests.guarantees.history import judged
 
@@ -15,7 +16,8 @@ def test_a_pod_that_goes_between_two_looks_is_a_known_deviation() -> None:
     h.kill("c")
     tally = judged(h, "INV-3")
     assert (tally.known, tally.violated, tally.verdict) == (1, 0, "violated")
-    assert [contradicted for claims in tally.deviations.values() for contradicted in claims] == ["003-28", "D9-05"]
+    assert [finding.contradicts for finding in findings.resolve(tally.deviations)] == [("003-28", "D9-05")]
+    assert [broken.known for broken in tally.violations] == tally.deviations
 
 
 def test_the_known_deviation_excuses_no_more_than_the_nodes_it_is_about() -> None:

@@ -86,14 +86,14 @@ def test_items_without_a_result_are_noticed(tmp_path: Path) -> None:
     known = folders.run(folder)
     items = [result.node_id for result in results]
     folders.save_run(folder, msgspec.structs.replace(known, items=items))
-    assert folders.problems(folder) == []
+    assert folders.missing(folders.run(folder), results) == []
     gone = next(file for file in (folder / "scenarios").glob("*.json"))
     gone.unlink()
-    [problem] = folders.problems(folder)
+    [problem] = folders.missing(folders.run(folder), folders.results(folder))
     assert problem.startswith(f"1 of {len(items)} selected pytest items left no result (")
     assert "are gone" in problem
     folders.save_run(folder, msgspec.structs.replace(known, items=items, stopped="SIGTERM"))
-    assert folders.problems(folder)[0].endswith("the run was ended by SIGTERM.")
+    assert folders.missing(folders.run(folder), folders.results(folder))[0].endswith("the run was ended by SIGTERM.")
 
 
 def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
@@ -135,7 +135,8 @@ def test_parts_of_a_run_are_joined(tmp_path: Path) -> None:
 def test_results_are_in_order_and_damage_is_named(tmp_path: Path) -> None:
     folder = synthetic.write_folder(tmp_path / "report")
     (folder / "scenarios" / "zz.json").write_text("{")
-    assert [result.id for result in folders.results(folder)] == ["L08", "L09", "P01", "P03", "R02", "R02", "T07", "T10", "U01"]
+    families = [result.family for result in folders.results(folder)]
+    assert families == ["L08", "L09", "P01", "P03", "R02", "R02", "T07", "T12", "U01"]
     assert [problem.partition(" is")[0] for problem in folders.problems(folder)] == ["scenarios/zz.json"]
     (folder / "run.json").write_text("")
     assert folders.problems(folder)[0].startswith("run.json is damaged")

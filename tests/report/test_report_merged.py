@@ -22,21 +22,23 @@ from conformance.report import folder as folders
 from conformance.report.comparing import merge
 from conformance.report.markdown import MOST, of_run, of_runs
 from conformance.report.merged import schema
-from conformance.report.results import Finding, Outcome, Run, ScenarioResult
+from conformance.report.results import FORMAT, Outcome, Reason, Run, ScenarioResult
 from conformance.report.write import reported, write_merged, write_report
 from tests.report import stories, synthetic
 from tests.report.test_report_page import Page
 
 CLAIMS = {
-    "000-01": Claim("000-01", "one pod on every <node>", "a page", "true", scenarios=("P01",)),
-    "000-02": Claim("000-02", "never two", "a page", "true", scenarios=("P02",), guarantees=("INV-1",)),
+    "000-01": Claim("000-01", "one pod on every <node>", "a page", "true"),
+    "000-02": Claim("000-02", "never two", "a page", "true", guarantees=("INV-1",)),
 }
 
 
 def run(path: Path, cluster: str = "embedded", kubernetes: str = "v1.37.1", *results: ScenarioResult, **more: Any) -> Path:
     """A report folder, with its page."""
     (path / "scenarios").mkdir(parents=True)
-    made = Run(**{"suite": "0.1.0", "kubernetes": kubernetes, "cluster": cluster, "started": "2026-11-21T12:00:00+00:00", **more})
+    made = Run(
+        **{"suite": "0.1.0", "kubernetes": kubernetes, "cluster": cluster, "started": "2026-11-21T12:00:00+00:00", "format": FORMAT, **more}
+    )
     (path / "run.json").write_bytes(msgspec.json.encode(made))
     for index, each in enumerate(results):
         (path / "scenarios" / f"{index}.json").write_bytes(msgspec.json.encode(each))
@@ -45,20 +47,20 @@ def run(path: Path, cluster: str = "embedded", kubernetes: str = "v1.37.1", *res
 
 
 def p01(outcome: Outcome, **more: Any) -> ScenarioResult:
-    return synthetic.result("P01", outcome, "Every node runs one pod.", **{"claims": ["000-01"], **more})
+    return synthetic.result("P01.one", outcome, "Every node runs one pod.", **{"claims": ["000-01"], **more})
 
 
 def p02(outcome: Outcome, **more: Any) -> ScenarioResult:
-    return synthetic.result("P02", outcome, "Never two pods.", **{"claims": ["000-02"], **more})
+    return synthetic.result("P02.two", outcome, "Never two pods.", **{"claims": ["000-02"], **more})
 
 
-FAILED = {"failure": "    def test():\nE   WaitExpired: 2 of 3 nodes have a pod"}
+FAILED = {"failure": "WaitExpired: 2 of 3 nodes have a pod", "reason": Reason("check", text="2 of 3 nodes have a pod")}
 
 
 @pytest.fixture
 def four(tmp_path: Path) -> list[Path]:
     """Two minors on two clusters: P01 fails on kind 1.37 only, P02 is left out on kind."""
-    left_out = p02("left-out", reason="left out: kind lacks audit-log")
+    left_out = p02("left-out", reason=Reason("lacks", lacking={"audit-log": ""}))
     return [
         run(tmp_path / "k37", "kind", "v1.37.0", p01("failed", **FAILED), left_out),
         run(tmp_path / "e36", "embedded", "v1.36.4", p01("passed"), p02("passed")),
@@ -77,11 +79,11 @@ def test_a_claim_that_clusters_decide_differently_is_marked_with_the_reason(four
     clusters, versions = merged.claims[0].disagreements
     assert (clusters.kind, clusters.among, versions.kind, versions.among) == ("clusters", "1.37", "versions", "kind")
     assert [(part.labels, part.word, part.outcomes, part.reason) for part in clusters.parts] == [
-        (("embedded",), "holds", (("P01", "passed"),), ""),
-        (("kind",), "violated", (("P01", "failed"),), "P01: WaitExpired: 2 of 3 nodes have a pod"),
+        (("embedded",), "holds", (("P01.one", "passed"),), ""),
+        (("kind",), "broken", (("P01.one", "failed"),), "its check in P01.one failed: 2 of 3 nodes have a pod"),
     ]
-    assert [(part.labels, part.word) for part in versions.parts] == [(("1.37",), "violated"), (("1.36",), "holds")]
-    assert [(row.id, claims) for row, claims in merged.causes] == [("P01", ["000-01"])]
+    assert [(part.labels, part.word) for part in versions.parts] == [(("1.37",), "broken"), (("1.36",), "holds")]
+    assert [(row.id, claims) for row, claims in merged.causes] == [("P01.one", ["000-01"])]
 
 
 def test_one_run_is_not_compared(tmp_path: Path) -> None:
@@ -186,7 +188,7 @@ def test_page_and_statement(four: list[Path], tmp_path: Path) -> None:
     assert seen.headings.count(1) == 1
     assert [each for each in seen.references if each.startswith("#") and each[1:] not in seen.ids] == []
     outside = [each for each in seen.references if not each.startswith("#")]
-    assert {each.partition("#")[2] for each in outside} >= {"", "P01", "P02", "guarantee-INV-1"}
+    assert {each.partition("#")[2] for each in outside} >= {"", "P01.one", "P02.two", "guarantee-INV-1"}
     for each in outside:
         assert not each.startswith("/")
         name, _, anchor = each.partition("#")
@@ -196,11 +198,11 @@ def test_page_and_statement(four: list[Path], tmp_path: Path) -> None:
     for words in (
         "4 runs side by side. 1 claim was decided differently by embedded and kind clusters of one version.",
         "1 claim was decided differently by versions on one kind of cluster. 1 claim was decided on one kind of cluster only.",
-        "1.37 embedded: passed; kind: failed, WaitExpired: 2 of 3 nodes have a pod",
+        "1.37 embedded: passed; kind: failed, 2 of 3 nodes have a pod",
         "one pod on every <node>",
-        "1.37 kind: violated",
+        "1.37 kind: broken",
         "only differences 1",
-        "left out on this cluster: kind lacks audit-log (P02)",
+        "left out on this cluster (P02.two): this cluster lacks audit-log",
     ):
         assert words in said, words
     assert re.search(r'id="claim-000-01" data-difference="any clusters versions" open', text)
@@ -210,9 +212,9 @@ def test_page_and_statement(four: list[Path], tmp_path: Path) -> None:
     assert [each["folder"] for each in written["runs"]] == ["../../e37", "../../k37", "../../e36", "../../k36"]
     [disagreement, _] = written["claims"][0]["disagreements"]
     assert disagreement["runs"]["1.37-kind"] == {
-        "word": "violated",
-        "outcomes": {"P01": "failed"},
-        "reason": "P01: WaitExpired: 2 of 3 nodes have a pod",
+        "word": "broken",
+        "outcomes": {"P01.one": "failed"},
+        "reason": "its check in P01.one failed: 2 of 3 nodes have a pod",
     }
     del written["claims"][0]["disagreements"]
     assert not jsonschema.Draft202012Validator(schema()).is_valid(written)
@@ -286,13 +288,13 @@ def test_summaries_are_short_and_plain(four: list[Path], tmp_path: Path) -> None
     merged, _ = write_merged(tmp_path / "out", four, claims=CLAIMS)
     text = of_runs(merged)
     assert "| 1.37 kind | \N{EN DASH} left-out 1, ✕ failed 1 |" in text
-    assert "- **P01** Every node runs one pod: 1.37 (embedded: ✓ passed; kind: ✕ failed, WaitExpired: 2 of 3 nodes have a pod)" in text
-    finding = Finding("a *bold* <b>|</b>", ["000-01"])
-    many = [synthetic.result(f"P{index}", "failed", "It fails.") for index in range(10, 70)]
-    report, _ = reported(run(tmp_path / "many", "kind", "v1.37.1", *many, p01("finding", finding=finding)), claims=CLAIMS)
+    assert "- **P01.one** Every node runs one pod: 1.37 (embedded: ✓ passed; kind: ✕ failed, 2 of 3 nodes have a pod)" in text
+    title = "a *bold* <b>|</b>"
+    many = [synthetic.result(f"P{index}.x", "failed", "It fails.") for index in range(10, 70)]
+    report, _ = reported(run(tmp_path / "many", "kind", "v1.37.1", *many, synthetic.result("P01.one", "error", title)), claims=CLAIMS)
     said = of_run(report).splitlines()
-    assert sum(line.startswith("- ✕ failed") for line in said) == MOST
-    assert "- and 10 more: see the page" in said
-    assert r"- ◆ finding **P01** a \*bold\* \<b\>\|\</b\>" in said
+    assert sum(line.startswith(("- ✕ failed", "- ! error")) for line in said) == MOST
+    assert "- and 11 more: see the page" in said
+    assert r"- ! error **P01.one** a \*bold\* \<b\>\|\</b\>" in said
     shutil.rmtree(tmp_path / "many" / "scenarios")
     assert folders.results(tmp_path / "many") == []

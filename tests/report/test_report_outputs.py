@@ -10,15 +10,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from conformance.claims import findings
 from conformance.clusters.protocol import Facts
 from conformance.report import allure, folder, junit, terminal
-from conformance.report.results import Run, ScenarioResult
+from conformance.report.results import Reason, Run, ScenarioResult
 from conformance.report.story import tell
 from conformance.trace.entries import Entry
 from conformance.trace.world import World
 from tests.report import stories, synthetic
 
 pytest_plugins = ("pytester",)
+
+FINDING = findings.load()["noschedule-taint-wakes-no-sync"]
 
 FACTS = Facts("one", "embedded", "v1.37.1", Path("kubeconfig"), frozenset(), 5)
 COUNTS = "3 passed, 1 finding (d in pytest's progress), 1 left-out, 1 unknown, 1 failed, 1 error"
@@ -30,12 +33,12 @@ def test_the_terminal_says_it_in_a_few_lines(tmp_path: Path) -> None:
     assert terminal.lines(folder.run(made), folder.results(made), PROMISES) == [
         "DaemonSets on Kubernetes v1.37.1 (embedded): 8 scenarios (9 pytest items): " + COUNTS,
         "guarantees: 4, evaluated 342 times; 105 times they could have failed",
-        'violated: G3 1 time in R02: "the budget is kept"',
+        'violated: G3 1 time in R02.keeps_its_budget: "the budget is kept"',
         "guarantees not decided: G1 (what each promises: docs/guarantees.md, and the page)",
         "guarantees never evaluated: G7",
         "guarantees that held, but never could have failed: G9",
-        "left out, 1 pytest item: embedded lacks real-kubelet",
-        "finding T10: numberMisscheduled stays stale until something else touches the DaemonSet (against 000-16)",
+        "left out, 1 pytest item: this cluster lacks real-kubelet (nodes are simulated)",
+        f"finding {FINDING.id}: {FINDING.text} (against D9-33, D9-34)",
     ]
 
 
@@ -52,7 +55,7 @@ def test_the_terminal_counts_items_that_were_left_out_of_a_scenario_that_ran() -
 
 def test_what_was_left_out_is_one_line_a_reason() -> None:
     def left_out(name: str, reason: str) -> ScenarioResult:
-        return msgspec.structs.replace(synthetic.result(name, "left-out", "x"), reason=f"left out: {reason}")
+        return msgspec.structs.replace(synthetic.result(name, "left-out", "x"), reason=Reason("skipped", text=reason))
 
     some = [
         left_out("L05", "no real kubelet"),
@@ -80,17 +83,23 @@ def test_a_trace_judged_again_is_told() -> None:
 
 
 def test_junit_properties() -> None:
-    made = synthetic.result("T10", "finding", "x", "traces/t.jsonl", claims=["000-01", "000-02"], tallies=[synthetic.tally("G1", 3, 0)])
+    made = synthetic.result(
+        "T12.x", "finding", "x", "traces/t.jsonl", claims=["D9-33"], finding=FINDING.id, tallies=[synthetic.tally("G1", 3, 0)]
+    )
     assert junit.properties(made, FACTS) == [
         ("kubernetes", "v1.37.1"),
         ("cluster", "embedded"),
-        ("scenario", "T10"),
-        ("claims", "000-01 000-02"),
+        ("scenario", "T12.x"),
+        ("family", "T12"),
+        ("claims", "D9-33"),
+        ("claims.shown", "D9-33"),
+        ("claims.refuted", ""),
         ("conformance.outcome", "finding"),
         ("guarantees.holds", "1"),
         ("guarantees.violated", "0"),
         ("guarantees.unknown", "0"),
         ("guarantees.vacuous", "1"),
+        ("finding", f"{FINDING.id}: {FINDING.text}"),
         ("trace", "traces/t.jsonl"),
     ]
     assert ("cluster", "unknown") in junit.properties(made, None)
@@ -126,7 +135,7 @@ def test_allure_gets_parameters_steps_and_attachments(pytester: pytest.Pytester)
     pytester.runpytest_subprocess("-p", "no:cacheprovider", "--alluredir=out").assert_outcomes(passed=1)
     [file] = (pytester.path / "out").glob("*-result.json")
     said = json.loads(file.read_text())
-    assert said["name"] == "R02 An update keeps its budget."
+    assert said["name"] == "R02.keeps_its_budget An update keeps its budget."
     assert {each["name"]: each["value"] for each in said["parameters"]} == {"kubernetes": "'v1.37.1'", "cluster": "'embedded'"}
     assert [each["name"] for each in said["attachments"]] == ["run it again, look for yourself", "trace", "timeline", "update budget"]
     steps = [each["name"] for each in said["steps"]]

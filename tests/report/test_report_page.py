@@ -108,13 +108,14 @@ def test_it_says_what_happened(text: str, page: Page) -> None:
         "21 November 2026, 12:30 UTC",
         "pytest scenarios --cluster embedded --kubernetes 1.37 -n 2",
         "What needs attention",
-        "numberMisscheduled stays stale",
+        "wakes no sync",
         "since 1.33",
-        "3 of 6 nodes are without an available pod & 2 are <allowed>",
+        "3 of 6 nodes are without an available pod, and 2 are allowed",
+        "etcd ended & <by> itself",
         "The events around it",
         "✕ broken here:",
         "kube-system:daemon-set-controller",
-        "embedded lacks real-kubelet",
+        "this cluster lacks real-kubelet (nodes are simulated)",
         "vacuous",
         "nodes without an available pod",
         "surplus pods",
@@ -125,7 +126,7 @@ def test_it_says_what_happened(text: str, page: Page) -> None:
 
 
 def test_the_failing_scenario_is_open_and_tells_about_twenty_events(text: str) -> None:
-    assert re.search(r'<details class="scenario" id="R02" data-outcome="failed" open>', text)
+    assert re.search(r'<details class="scenario" id="R02.keeps_its_budget" data-outcome="failed"[^>]* open>', text)
     rows = re.search(r'<table class="events">.*?</table>', text, re.DOTALL)
     assert rows is not None
     assert 15 <= rows[0].count("<tr") - 1 <= 22

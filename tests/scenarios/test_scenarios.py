@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,13 +14,16 @@ from typing import Any
 import pytest
 
 import conformance
-from conformance.claims import registry
+from conformance.claims import families, findings, registry
+from conformance.claims.registry import family
+from conformance.components import versions
+from conformance.report.results import Function
+from conformance.session import showing, suite
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "scenarios").glob("test_*.py"))
 #: What a scenario may import besides `conformance` and pytest: types, and a reader for what it got as text.
 STANDARD = {"collections.abc", "json", "typing"}
-ID = re.compile(r"[PTLRUHODVX]\d\d")
 
 
 def _load(file: Path) -> ModuleType:
@@ -57,8 +59,11 @@ def _scenario(function: Callable[..., Any]) -> str:
     return str(mark.args[0])
 
 
-def _claims(function: Callable[..., Any]) -> set[str]:
-    return {claim for mark in _marks(function, "claim") for claim in mark.args}
+#: What the suite itself reads of them.
+READ = suite.functions(ROOT / "scenarios")
+#: The sentences, whatever their wording, that a check shows.
+SHOWN = {family(claim) for function in READ for claim in registry.resolve(function.claims)}
+TESTABLE = [claim for claim in registry.load().values() if claim.status != "opinion"]
 
 
 def test_there_are_scenarios() -> None:
@@ -68,32 +73,65 @@ def test_there_are_scenarios() -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
 def test_it_says_what_it_is(function: Callable[..., Any]) -> None:
-    assert ID.fullmatch(_scenario(function))
+    assert _scenario(function) in families.load()
     assert (inspect.getdoc(function) or "").rstrip().endswith(".")
     assert "cluster" in inspect.signature(function).parameters
     [seconds] = [mark.kwargs["seconds"] for mark in _marks(function, "scenario")]
     assert seconds > 0
 
 
-@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
-def test_it_names_claims_that_name_it(function: Callable[..., Any]) -> None:
-    named = _claims(function)
-    assert named, "a scenario is evidence for something"
-    strangers = {claim.id: claim.scenarios for claim in registry.resolve(named) if _scenario(function) not in claim.scenarios}
-    assert not strangers, f"add {_scenario(function)} to the scenarios of these claims in the registry, or do not name them here"
+def test_the_suite_reads_every_scenario() -> None:
+    names = [function.id.partition(".")[2] for function in READ]
+    assert sorted(names) == sorted(name.partition("::test_")[2] for name in FUNCTIONS)
+    assert len(set(names)) == len(names), "a scenario is named by its function, so no two have one name"
+
+
+def test_every_family_has_a_title_and_a_scenario() -> None:
+    assert {function.family for function in READ} == families.load().keys()
+
+
+@pytest.mark.parametrize("function", READ, ids=lambda function: function.id)
+def test_its_checks_show_claims_that_can_be_shown(function: Function) -> None:
+    assert function.claims, "a scenario is evidence for something"
+    assert not [claim.id for claim in registry.resolve(function.claims) if claim.status == "opinion"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
-def test_what_a_finding_contradicts_is_claimed(function: Callable[..., Any]) -> None:
-    for mark in _marks(function, "finding"):
-        assert mark.args[0].endswith(".")
-        assert mark.kwargs["contradicts"]
-        assert set(mark.kwargs["contradicts"]) <= _claims(function)
+def test_its_claims_are_named_at_its_checks(function: Callable[..., Any]) -> None:
+    """Only cases are marked with claims, and then a check takes them from the case."""
+    assert not [mark for mark in getattr(function, "pytestmark", []) if mark.name == "claim"], "name them at the check that shows them"
+    [node] = [node for _, node in suite.definitions(Path(inspect.getfile(function))) if node.name == function.__name__]
+    assert any(not shown.claims for shown in suite.checks(node)) == bool(_marks(function, "claim"))
 
 
-@pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
-def test_no_claim_is_an_opinion(function: Callable[..., Any]) -> None:
-    assert not [claim.id for claim in registry.resolve(_claims(function)) if claim.status == "opinion"]
+@pytest.mark.parametrize("function", [each for each in READ if each.findings], ids=lambda function: function.id)
+def test_a_finding_is_shown_by_a_check_of_what_it_contradicts(function: Function) -> None:
+    shown = {family(claim) for claim in registry.resolve(function.claims)}
+    for finding in findings.resolve(function.findings):
+        assert {family(claim) for claim in registry.resolve(finding.contradicts)} <= shown
+
+
+def test_every_finding_has_a_scenario() -> None:
+    """A race that a run may miss is recognised by a guarantee instead."""
+    proved = {name for function in READ for name in function.findings}
+    assert proved == {finding.id for finding in findings.load().values() if not finding.sometimes}
+
+
+@pytest.mark.parametrize("claim", TESTABLE, ids=lambda claim: claim.id)
+def test_what_can_be_tested_is_shown(claim: registry.Claim) -> None:
+    """By a check, or a guarantee that judges it at every event; or the data say what is missing, and then nothing shows it."""
+    wordings = [other for other in registry.load().values() if family(other) == family(claim)]
+    guaranteed = any(other.guarantees for other in wordings)
+    if any(other.planned for other in wordings):
+        assert family(claim) not in SHOWN, "it is shown: drop what is planned"
+    else:
+        assert family(claim) in SHOWN or guaranteed, "no check shows it"
+
+
+def test_the_table_of_claims_and_checks_is_up_to_date() -> None:
+    written = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    table = showing.table(ROOT / "scenarios", versions.resolve(versions.DEFAULT).minor)
+    assert written == table, "write it again: conformance claims --write docs/claims.md"
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
@@ -125,12 +163,13 @@ def test_every_public_name_is_there() -> None:
 
 
 def test_data_is_read_from_the_manifests() -> None:
-    assert "000-log-agent" in [case.id for case in conformance.documents("P01")]
-    assert conformance.documents("X99") == []
+    assert "000-log-agent" in [case.id for case in conformance.documents("resources", "grace")]
+    assert [case.id for case in conformance.documents("applied")] == ["001-fluentd"]
+    assert all(case.patches for case in _values(conformance.printed_fragments()))
     assert all(case.as_printed for case in _values(conformance.printed_documents()))
     assert all(case.fields for case in _values(conformance.invalid_manifests("V01")))
     assert {case.scenario for case in _values(conformance.kubectl_refusals("V04"))} == {"V04"}
-    assert {case.api for case in _values(conformance.lenient_api("V02"))} == {201}
+    assert {case.api for case in _values([*conformance.lenient_api("V02"), *conformance.lenient_api("V04")])} == {201}
 
 
 def _values(cases: list[Any]) -> list[Any]:
@@ -139,20 +178,18 @@ def _values(cases: list[Any]) -> list[Any]:
 
 def test_the_matrix_is_whole() -> None:
     refused, accepted = conformance.update_matrix(refused=True), conformance.update_matrix(refused=False)
-    assert not {case.name for case in refused} & {case.name for case in accepted}
-    assert all(case.fields for case in refused)
-    assert all(case.stored for case in accepted)
-    assert len(refused) > len(accepted) > 10
+    no, yes = ([case for group in _values(groups) for case in group.cases] for groups in (refused, accepted))
+    assert not {case.name for case in no} & {case.name for case in yes}
+    assert all(case.fields for case in no)
+    assert all(case.stored for case in yes)
+    assert len(no) > len(yes) > 10
 
 
 def test_every_finding_stands_in_the_documentation() -> None:
-    """docs/findings.md has a row with the claims and the scenario of each."""
+    """docs/findings.md has a row with the claims of each, and the scenario that proves it."""
     rows = [line.split(" | ") for line in (ROOT / "docs" / "findings.md").read_text().splitlines() if line.startswith("| ")]
     listed = {(row[1], row[-1].removesuffix(" |")) for row in rows}
-    found = {
-        (", ".join(mark.kwargs["contradicts"]), _scenario(function))
-        for function in FUNCTIONS.values()
-        for mark in _marks(function, "finding")
-    }
+    known = findings.load()
+    found = {(", ".join(known[name].contradicts), function.family) for function in READ for name in function.findings}
     assert len(found) > 3
     assert found - listed == set()

@@ -104,6 +104,15 @@ def test_what_is_said_of_an_existing_cluster() -> None:
     assert made == settings.ExistingSettings("c", True, ("a", "b"), "r.example:5000/m", "1.36")
 
 
+def test_a_replaced_component_and_the_pace_are_there_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "parse_override", lambda text: (text.partition("=")[0], Path("/bin/own")))
+    own = settings.parse("embedded", "1.36", ["kube-controller-manager=/bin/own"], "report", "never", "2")
+    image = settings.with_kind(settings.parse("kind", "1.36", [], "report", "never", "1"), {"kind_image": "own/node:v1.36.4"})
+
+    assert own.again(own.minor)[4:] == ["--component", "kube-controller-manager=/bin/own", "--time-scale", "2"]
+    assert image.again(image.minor)[4:] == ["--kind-image", "own/node:v1.36.4"]
+
+
 def test_the_same_cluster_again() -> None:
     assert parse().again(parse().minor) == ["--cluster", "embedded", "--kubernetes", parse().minor.minor]
     made = existing(context="c", allow_disruption=True, on_node=["a"], image_prefix="r.example")

@@ -27,6 +27,7 @@ LACKING = {
         (Capability.NODE_RESTART, Capability.NODE_PRESSURE, Capability.NODE_ISOLATION, Capability.STATIC_POD),
         "its nodes are objects without a machine; take a kind cluster",
     ),
+    Capability.KUBEADM: "nothing installed it: the suite itself marks the nodes of its control plane; take a kind cluster",
 }
 CAPABILITIES = frozenset(Capability) - LACKING.keys()
 MAX_NODES = 1000

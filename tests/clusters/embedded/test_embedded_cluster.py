@@ -27,6 +27,7 @@ def test_it_is_what_the_protocol_promises(cluster: EmbeddedCluster, folder: Path
         Capability.NODE_PRESSURE,
         Capability.NODE_ISOLATION,
         Capability.STATIC_POD,
+        Capability.KUBEADM,
     }
     assert cluster.facts.capabilities == set(Capability) - lacking
     assert cluster.facts.lacking.keys() == lacking
