@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.claims import families, findings, registry
-from conformance.claims.findings import Finding
+from conformance.claims import families, registry
 from conformance.guarantees.judge import Broken
 from conformance.report.causes import causes
 from conformance.report.drawing import tag, tooltip
@@ -17,6 +16,7 @@ from conformance.report.reasons import because, words
 from conformance.report.rendering import SIGNS, date, duration, environment, made_here, policy
 from conformance.report.replay import Replay, replay
 from conformance.report.results import ScenarioResult
+from conformance.report.sightings import finding_views
 from conformance.report.story import Line
 from conformance.report.style import PATTERNS, asset, picture_style
 from conformance.report.timeline import mark_of, row_of
@@ -44,6 +44,11 @@ class CaseView:
         return parameters or self.result.node_id.rpartition("::")[2]
 
     @property
+    def told_already(self) -> bool:
+        """Whether the text of the failure says no more than the violations that the page lists."""
+        return self.result.reason is not None and self.result.reason.kind == "guarantee"
+
+    @property
     def story(self) -> tuple[Line, ...]:
         """The events around a failure."""
         return self.replayed.story if self.replayed else ()
@@ -64,11 +69,6 @@ class CaseView:
     def mark(self, line: Line) -> str:
         """The id of what stands for that row in the picture; empty without a picture."""
         return mark_of(self.key, "event", line.seq) if self.figure else ""
-
-    @property
-    def told_already(self) -> bool:
-        """Whether the text of the failure says no more than the violations that the page lists."""
-        return self.result.reason is not None and self.result.reason.kind == "guarantee"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def page(report: Report) -> str:
             evidence={scenario.id: evidence_for(report, scenario) for scenario in report.scenarios},
             left_out=left_out(report),
             trouble=[scenario for scenario in report.scenarios if scenario.outcome in TROUBLE],
-            proved=proved(report),
+            proved=[view for view in finding_views(report) if view.sightings],
             promises=promises(),
             place=lambda result, broken: view_of[result.node_id].at(broken),
             title_of=family_title,
@@ -137,7 +137,8 @@ def views(report: Report, scenario: Scenario) -> list[CaseView]:
 
 def _view(report: Report, case: ScenarioResult, key: str) -> CaseView:
     seen = replay(report.folder, case)
-    return CaseView(key, case, case.node_id.rpartition("::")[2], seen, figure(seen, case, key=key) if seen else None)
+    name = case.node_id.rpartition("::")[2]
+    return CaseView(key, case, name, seen, figure(seen, case, key=key) if seen else None)
 
 
 def documents(report: Report) -> list[Document]:
@@ -185,14 +186,6 @@ def by_family(report: Report) -> list[tuple[str, list[Scenario]]]:
     for scenario in sorted(report.scenarios, key=lambda each: (each.family, each.id)):
         groups.setdefault(scenario.family, []).append(scenario)
     return list(groups.items())
-
-
-def proved(report: Report) -> list[tuple[Finding, list[str]]]:
-    """The findings that were shown, each with the scenarios that did."""
-    groups: dict[str, list[str]] = {}
-    for case, finding in report.findings:
-        groups.setdefault(finding.id, []).append(case.id)
-    return [(findings.load()[name], list(dict.fromkeys(scenarios))) for name, scenarios in groups.items()]
 
 
 def logs(folder: Path) -> list[str]:

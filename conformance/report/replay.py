@@ -69,9 +69,16 @@ def replay(folder: Path, result: ScenarioResult) -> Replay | None:
 def breaks(replayed: Replay, result: ScenarioResult) -> list[Break]:
     """The violations of a result as pictures mark them."""
     return [
-        Break(replayed.at(each), tuple(each.objects), f"{each.guarantee}: {each.message}", each.seq, each.guarantee, bool(each.known))
+        Break(
+            replayed.at(broken),
+            tuple(broken.objects),
+            f"{broken.guarantee}: {broken.message}",
+            broken.seq,
+            broken.guarantee,
+            known=bool(broken.known),
+        )
         for tally in result.tallies
-        for each in tally.violations
+        for broken in tally.violations
     ]
 
 

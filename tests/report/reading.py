@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from conformance.guarantees.judge import Broken, Tally
 from conformance.report.history import History
 from conformance.report.replay import Replay, replay
@@ -14,10 +16,11 @@ from conformance.trace import store
 from conformance.trace.entries import Entry, Header
 
 
-def result(broken: Sequence[Broken] = (), *, outcome: Outcome = "passed", guarantee: str = "INV-3") -> ScenarioResult:
+def result(broken: Sequence[Broken] = (), *, outcome: Outcome = "passed", guarantee: str = "INV-3", known: bool = False) -> ScenarioResult:
     """A result whose trace is `trace.jsonl`; its violations are those of one guarantee."""
-    known = sum(bool(each.known) for each in broken)
-    tally = Tally(guarantee, len(broken), len(broken), violated=len(broken) - known, violations=list(broken), known=known)
+    count = len(broken)
+    seen = [msgspec.structs.replace(each, known="a-finding") if known else each for each in broken]
+    tally = Tally(guarantee, count, count, violated=0 if known else count, violations=seen, known=count if known else 0)
     tallies = [tally] if broken else []
     return ScenarioResult("R02.it", "R02", "scenarios/test_x.py::test_it[a-1]", "It.", outcome, 1.0, tallies=tallies, trace="trace.jsonl")
 

@@ -95,7 +95,7 @@ def test_a_long_silence_is_folded_and_the_rest_is_to_scale() -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(0, 100), max_size=30), st.floats(0, 10), st.floats(0, 100))
+@given(st.lists(st.floats(0, 100), max_size=30), st.floats(0, 10), st.just(0.0) | st.floats(0.001, 100))  # traces know milliseconds
 def test_time_runs_from_left_to_right_whatever_is_folded(moments: list[float], begin: float, length: float) -> None:
     frame = Frame(begin, begin + length, folding(moments, begin, begin + length))
     places = [frame.x(begin + length * part / 100) for part in range(101)]

@@ -125,7 +125,7 @@ def test_table_box_and_picture_have_one_time() -> None:
     entries = replacing(audited=True, late={"terminating": 5.0, "revision": 0.6})
     entry = next(each for each in entries if each.type == "modified" and each.at > 5)
     # A judge that listens knows the entry by its arrival.
-    broken = Broken("INV-3", entry.seq, entry.at, "Too many.", ["pods/agent-001x"])
+    broken = Broken("INV-3", entry.seq, entry.at, "too many.", ["pods/agent-001x"])
     of = result([broken], outcome="failed")
     found = read(entries, of)
     times = [line.at for line in found.story]
@@ -176,13 +176,9 @@ def test_who_is_to_blame_for_an_excess() -> None:
     entry = story.entries[-1]
     story.wait(0.3).remove("pods", pods[0])
     entries = story.wait(0.5).end()
-    broken = Broken("INV-3", entry.seq, entry.at, "Two of three.", [f"pods/{pods[1]}"])
+    broken = Broken("INV-3", entry.seq, entry.at, "two of three.", [f"pods/{pods[1]}"])
     said = {}
-    for name, of in {
-        "nobody": result(),
-        "violation": result([broken]),
-        "known": result([msgspec.structs.replace(broken, known="between-two-looks")]),
-    }.items():
+    for name, of in {"nobody": result(), "violation": result([broken]), "known": result([broken], known=True)}.items():
         found = read(entries, of)
         picture = curve(found.history, found.history.workloads[0], breaks(found, of))
         said[name] = picture.alone()
