@@ -2,7 +2,7 @@
 
 Each command calls one room and prints its answer.
 
-Exit codes are pytest's: 0 done, 1 a promise was broken or something failed, 2 interrupted, 4 wrong usage.
+Exit codes are pytest's: 0 done, 1 a promise was broken or something failed, 2 interrupted, 3 a fault of this program, 4 wrong usage.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import json
 import os
 import shlex
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.errors import ClusterError, ConformanceError, UsageError
+from conformance import __version__
+from conformance.errors import ClusterError, ConformanceError, TraceError, UsageError, refused
 
 if TYPE_CHECKING:
     from conformance.components.versions import Minor
@@ -26,17 +28,25 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    code: int
+    why = ""
     try:
-        code: int = arguments.run(arguments)
-    except UsageError as error:
-        print(f"conformance: {error}", file=sys.stderr)
-        return 4
+        code = arguments.run(arguments)
+        sys.stdout.flush()
     except ConformanceError as error:
-        print(f"conformance: {error}", file=sys.stderr)
-        return 1
+        code, why = 4 if isinstance(error, UsageError) else 1, str(error)
     except KeyboardInterrupt:
-        print("conformance: interrupted; nothing half-done was left behind", file=sys.stderr)
-        return 2
+        code, why = 2, "interrupted; nothing half-done was left behind"
+    except BrokenPipeError:  # who reads has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain of it at its end
+        code = 1
+    except OSError as error:
+        code, why = 1, f"the operating system refused what this takes ({refused(error)}). Mend the permissions there, or free some space."
+    except Exception:  # exit code 1 would say that a promise was broken
+        traceback.print_exc()
+        code, why = 3, "this is a fault of the suite itself; please report it with the lines above."
+    if why:
+        print(f"conformance: {why}", file=sys.stderr)
     return code
 
 
@@ -71,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     _version(up)
     up.add_argument("--cluster", choices=["embedded", "kind"], default="embedded", metavar="KIND", help="embedded (default) or kind")
     up.add_argument("--nodes", type=int, default=3, metavar="N", help="nodes (default: 3)")
-    up.add_argument("--port", type=int, default=0, metavar="PORT", help="port of the API server (default: any free one)")
+    up.add_argument("--port", type=_port, default=0, metavar="PORT", help="port of the API server (default: any free one)")
     up.set_defaults(run=_up)
 
     down = commands.add_parser("down", help="end clusters that `up` or `--keep` left running")
@@ -121,7 +131,18 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--kubeconfig", type=Path, metavar="FILE", help="clean this cluster, too (default: as kubectl finds it)")
     clean.add_argument("--context", default="", metavar="NAME", help="clean the cluster of this context, too (default: the current one)")
     clean.set_defaults(run=_clean)
+    for each in (parser, *commands.choices.values()):
+        each.add_argument(
+            "--version", action="version", version=f"daemonset-conformance {__version__}", help="print the version of the suite"
+        )
     return parser
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: give a number from 1 to 65535, or 0 for any that is free")
+    return number
 
 
 def _version(parser: argparse.ArgumentParser) -> None:
@@ -227,6 +248,8 @@ def _up_kind(arguments: argparse.Namespace) -> int:
     from conformance.components.overrides import parse_override  # noqa: PLC0415
     from conformance.session.settings import runs_folder  # noqa: PLC0415
 
+    if arguments.port:
+        raise UsageError(f"--port {arguments.port}: kind chooses the port of its API server. Leave the option out, or take embedded.")
     if not 1 <= arguments.nodes <= provider.most_nodes():
         raise UsageError(f"--nodes {arguments.nodes}: between 1 and {provider.most_nodes()} real nodes fit on this machine.")
     minor = versions.resolve(arguments.kubernetes or versions.DEFAULT)
@@ -268,7 +291,10 @@ def _judge(arguments: argparse.Namespace) -> int:
     from conformance.trace.store import read  # noqa: PLC0415
 
     header, entries = read(arguments.trace)
-    tallies = judge_trace(header, entries)
+    try:
+        tallies = judge_trace(header, entries)
+    except TraceError as error:
+        raise error if str(arguments.trace) in str(error) else TraceError(f"{arguments.trace}: {error}") from error
     for line in judged(header, tallies):
         print(line)
     return 1 if any(tally.violated for tally in tallies) else 0
@@ -298,6 +324,7 @@ def _report(arguments: argparse.Namespace) -> int:
     from conformance.report.write import reported, write_merged  # noqa: PLC0415
 
     folders: list[Path] = arguments.folders
+    code = 0
     if arguments.merge is not None:
         if not folders:
             raise UsageError(f"--merge {arguments.merge}: name the report folders to merge after it: `--merge OUT DIR DIR ...`.")
@@ -310,10 +337,13 @@ def _report(arguments: argparse.Namespace) -> int:
     else:
         report, page = reported(*(folders or [Path("report")]))
         text = markdown.of_run(report)
+        for problem in report.problems:
+            print(f"conformance: {problem}", file=sys.stderr)
+        code = 1 if report.problems else 0
     print(page)
     if arguments.summary is not None:
         markdown.append(text, arguments.summary)
-    return 0
+    return code
 
 
 def _versions(arguments: argparse.Namespace) -> int:
@@ -343,5 +373,9 @@ def _clean(arguments: argparse.Namespace) -> int:
         removed += existing.clean(arguments.kubeconfig, arguments.context)
     for what in removed:
         print(f"removed {what}")
-    print(f"freed {cache.clean(cache=arguments.cache) / 1e6:.0f} MB of the cache of built components")
+    freed = cache.clean(cache=arguments.cache)
+    if freed or arguments.cache:
+        print(f"freed {freed / 1e6:.0f} MB of the cache of built components")
+    elif not removed:
+        print("nothing was left by dead runs")
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
@@ -12,7 +13,7 @@ from typing import Any, NoReturn
 import pytest
 
 import conformance
-from conformance.errors import ClusterError, ConformanceError, NotOffered, Unwritable, UsageError
+from conformance.errors import ClusterError, ConformanceError, NotOffered, Unwritable, UsageError, shortened
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.evidence import Evidence, collecting
@@ -29,6 +30,7 @@ WORKER = pytest.StashKey[Worker]()
 RUN = pytest.StashKey[ScenarioRun]()
 REPORTS = pytest.StashKey[dict[str, pytest.TestReport]]()
 ERROR = pytest.StashKey[BaseException]()
+LEFT_OUT = ("conformance.outcome", "left-out")
 UNWRITTEN = "stopped: what the run leaves behind cannot be written"
 
 
@@ -112,8 +114,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Build the components, once, before xdist starts its workers."""
     worker = session.config.stash[WORKER]
     if worker.wants_scenarios:
+        _widen(session.config)
         with _told_once(session):
             worker.prepare()
+
+
+def _widen(config: pytest.Config) -> None:
+    """In a file there is no edge: pytest cuts its summary at 80 characters there, which ends where the reason begins."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        config.get_terminal_writer().fullwidth = 200
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -165,7 +174,11 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
     mark = request.node.get_closest_marker("scenario")
     if mark is None:
         raise pytest.UsageError(f"{request.node.nodeid} uses a cluster but is not marked with @scenario.")
-    host = worker.lease.take()
+    try:
+        host = worker.lease.take()
+    except UsageError:  # nothing that the next scenario could do better
+        request.session.shouldfail = "stopped: no cluster can be had here"
+        raise
     reason = outcome.not_there(request.node, worker.settings.minor.minor) or needing.lacks(request.node, host.facts)
     if reason is not None:
         _leave_out(request.node, reason)
@@ -285,6 +298,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     run = item.stash.get(RUN, None)
     reports = item.stash.setdefault(REPORTS, {})
     reports[report.when] = report
+    if report.skipped and report.when == "setup":
+        report.user_properties.append(LEFT_OUT)
     if report.when == "call":
         result = outcome.result_of(item, reports, run, worker.settings, worker.settings.minor, item.stash.get(ERROR, None))
         report.user_properties.extend(junit.properties(result, worker.facts))
@@ -298,7 +313,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """A proven deviation is shown as what it is: neither a failure nor an ordinary pass."""
+    """A proven deviation is neither a failure nor an ordinary pass; what was left out is told by reason, at the end."""
+    if report.skipped and LEFT_OUT in report.user_properties:
+        return "left out", "s", "LEFT OUT"
     if report.when == "call" and report.passed and ("conformance.outcome", "finding") in report.user_properties:
         return "finding", "d", "FINDING"
     return None
@@ -311,27 +328,29 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     result = None
     try:
         result = yield
-    except OSError as error:  # JUnit's and Allure's files go where the report goes
-        worker.broke_off(error)
+    except Exception as error:
+        if not worker.broke_off(error):
+            raise
     session.exitstatus = worker.finish(exitstatus, time.time())
     return result
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
     """Stop when results can no longer be written, by whoever writes them: a run that leaves nothing behind shows nothing."""
     try:
         return (yield)
-    except OSError as error:
-        item.config.stash[WORKER].broke_off(error)
-        item.session.shouldfail = UNWRITTEN
-        return True
+    except Exception as error:
+        if not session.config.stash[WORKER].broke_off(error):
+            raise
+        session.shouldfail = UNWRITTEN
+        raise session.Failed(UNWRITTEN) from None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What the run showed, in a few lines, and where to read more."""
     for line in config.stash[WORKER].summary:
-        terminalreporter.write_line(line)
+        terminalreporter.write_line(shortened(line))
 
 
 def manifests_of(config: pytest.Config) -> Path:

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance import Agent, Capability, Document, ScenarioCluster, Taint, Trace, claim, documents, needs, scenario
+from conformance import Agent, Capability, Document, ScenarioCluster, Taint, Trace, documents, needs, scenario
 
 Create = Callable[..., Agent]
 
-
 MASTER = Taint(key="node-role.kubernetes.io/master", effect="NoSchedule")
+DEDICATED = Taint(key="dedicated", value="gpu", effect="NoSchedule")
 TOLERATIONS = {
     "none": [],
     "master": [{"key": "node-role.kubernetes.io/master", "effect": "NoSchedule"}],
@@ -25,62 +25,62 @@ TOLERATED = {
     "master": {"old"},
     "control-plane": {"new"},
     "both": {"old", "new"},
-    "everything": {"old", "new"},
+    "everything": {"old", "new", "dedicated"},
 }
-EVIDENCE = {
-    "none": (
-        *("000-05", "000-15", "000-25", "001-23", "002-33", "004-23", "004-24", "004-28"),
-        *("D1-24", "D4-01", "D4-02", "D4-05", "D9-34"),
-    ),
-    "master": ("003-07", "003-09", "003-10"),
-    "control-plane": ("002-08", "002-43", "004-09", "004-10", "004-11", "D1-68"),
-    "both": ("004-05", "004-09", "004-10", "004-11", "004-21", "004-22", "D1-68"),
-    "everything": (),
+#: What the nodes that get a pod show, and those that get none.
+REACHED = {
+    "none": ("000-05", "000-25", "002-33", "004-23", "004-24", "004-28", "D1-24", "D4-01", "D4-02", "D4-05", "D4-06", "D9-34"),
+    "master": ("003-07", "D1-45", "D5-10"),
+    "control-plane": ("001-15", "002-08", "002-43", "004-09", "004-11", "D1-45", "D5-10"),
+    "both": ("004-11", "004-22", "D1-45", "D1-68", "D5-10"),
+    "everything": ("D1-45", "D5-10"),
 }
 
 
 @scenario("T06")
-@claim("001-15", "D1-45", "D5-10")
-@needs(Capability.CHANGE_NODE, nodes=3)
-@pytest.mark.parametrize("tolerations", [pytest.param(name, marks=pytest.mark.claim(*evidence)) for name, evidence in EVIDENCE.items()])
+@needs(Capability.CHANGE_NODE, nodes=4)
+@pytest.mark.parametrize("tolerations", [pytest.param(name, marks=pytest.mark.claim(*claims)) for name, claims in REACHED.items()])
 def test_control_plane_nodes_need_the_toleration(cluster: ScenarioCluster, daemonset: Create, trace: Trace, tolerations: str) -> None:
-    """A control-plane node is left out, silently and uncounted, unless its own taint is tolerated."""
+    """A control-plane node is left out, silently and uncounted, unless its own taint is tolerated; so is any other tainted node."""
     [worker] = cluster.nodes.join(1)
     [new] = cluster.nodes.join(1, control_plane=True)
     [old] = cluster.nodes.join(1, taints=(MASTER,))
-    expected = {"old": old, "new": new}
+    [dedicated] = cluster.nodes.join(1, taints=(DEDICATED,))
+    tainted = {"old": old, "new": new, "dedicated": dedicated}
 
     agent = daemonset("agent.yaml", template={"spec": {"tolerations": TOLERATIONS[tolerations]}})
 
-    wanted = [worker, *(expected[name] for name in sorted(TOLERATED[tolerations]))]
-    trace.until(agent.exactly_on(*wanted), agent.status(desired_number_scheduled=len(wanted), number_misscheduled=0))
-    trace.stays(agent.exactly_on(*wanted), cluster.no_event("FailedCreate", agent), seconds=2)
+    wanted = [worker, *(tainted[name] for name in sorted(TOLERATED[tolerations]))]
+    counted = agent.status(desired_number_scheduled=len(wanted), number_misscheduled=0)
+    trace.until(agent.exactly_on(*wanted), counted)
+    trace.stays(agent.exactly_on(*wanted), counted, cluster.no_event("FailedCreate", agent), seconds=3, shows=REACHED[tolerations])
     # No pod was made for the nodes left out. That the scheduler complains of none is not asked for: it learns of a new node by a watch of
     # its own, and may be given a pod for one that it has not heard of yet.
     trace.expect_creations(agent, len(wanted))
 
 
 @scenario("T06")
-@needs(Capability.CHANGE_NODE, nodes=3)
-@pytest.mark.parametrize("document", documents("T06"))
+@needs(Capability.CHANGE_NODE, nodes=4)
+@pytest.mark.parametrize("document", documents("reaches"))
 def test_documented_manifests_reach_the_nodes_they_tolerate(cluster: ScenarioCluster, trace: Trace, document: Document) -> None:
-    """Each manifest that the documents show runs on the control-plane nodes whose taint it tolerates, and on no others."""
+    """Each manifest that the documents show runs on the control-plane nodes whose taint it tolerates, and on no other tainted node."""
     [worker] = cluster.nodes.join(1, labels=document.node_labels)
     [new] = cluster.nodes.join(1, labels=document.node_labels, control_plane=True)
     [old] = cluster.nodes.join(1, labels=document.node_labels, taints=(MASTER,))
+    cluster.nodes.join(1, labels=document.node_labels, taints=(DEDICATED,))
     nodes = {"worker": worker, "control_plane": new, "master": old}
 
     cluster.kubectl("apply", "-f", "-", stdin=cluster.manifest_text(document.file))
     agent = cluster.find(document.daemonset)
 
     reached = [nodes[kind] for kind, reaches in document.reaches.items() if reaches]
-    trace.until(agent.exactly_on(*reached), agent.status(desired_number_scheduled=len(reached), number_misscheduled=0))
-    trace.stays(agent.exactly_on(*reached), seconds=1)
+    counted = agent.status(desired_number_scheduled=len(reached), number_misscheduled=0)
+    trace.until(agent.exactly_on(*reached), counted)
+    trace.stays(agent.exactly_on(*reached), counted, seconds=3, shows=document.shows.reaches)
     trace.expect_creations(agent, len(reached))
 
 
 @scenario("T06", seconds=12)
-@claim("003-11")
 @needs(Capability.REAL_KUBELET, Capability.NODE_RESTART, nodes=1)
 def test_kubeadm_keeps_workloads_off_its_control_plane(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """The node that kubeadm has marked as control plane takes no pod without the toleration, and no daemon pod; elsewhere both run."""
@@ -91,8 +91,13 @@ def test_kubeadm_keeps_workloads_off_its_control_plane(cluster: ScenarioCluster,
 
     cluster.create_pod(workload)
 
-    trace.until(cluster.pod_waits("workload", saying="untolerated taint"), agent.status(desired_number_scheduled=0))
-    trace.stays(agent.absent_from(control_plane), seconds=2)
+    trace.until(
+        cluster.pod_waits("workload", saying="untolerated taint"),
+        cluster.tainted(control_plane, "node-role.kubernetes.io/control-plane"),
+        agent.status(desired_number_scheduled=0),
+        shows=("003-11", "004-10", "004-21"),
+    )
+    trace.stays(agent.absent_from(control_plane), seconds=3)
     [worker] = cluster.nodes.join(1)
     trace.until(cluster.pod_runs("workload"), agent.exactly_on(worker))
     trace.expect_creations(agent, 1)

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
+from conformance import Agent, Capability, ScenarioCluster, Trace, needs, scenario, shows
 
 Create = Callable[..., Agent]
 
 
 @scenario("X05", seconds=20)
-@claim("000-08", "000-20", "002-35", "002-L2", "D1-27", "D9-32")
 @needs(Capability.COMPONENT_CONTROL, nodes=2)
 def test_without_a_scheduler_every_node_has_one_pod_that_waits(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """While the scheduler stands still each node has one Pending pod that is bound nowhere, and never more; then all of them run."""
@@ -19,16 +18,17 @@ def test_without_a_scheduler_every_node_has_one_pod_that_waits(cluster: Scenario
     agent = daemonset("agent.yaml")
 
     unbound = agent.pods_where("two pods that nobody has bound", lambda pods: [pod.spec.node_name for pod in pods] == ["", ""])
-    trace.until(unbound, agent.pending_on(*nodes), agent.status(desired_number_scheduled=2, current_number_scheduled=2, number_ready=0))
+    counted = agent.status(desired_number_scheduled=2, current_number_scheduled=2, number_ready=0)
+    trace.until(unbound, agent.pending_on(*nodes), counted, shows="D9-32")
     before = agent.uids()
-    trace.stays(unbound, agent.keeps(before), seconds=5)
+    trace.stays(unbound, agent.keeps(before), seconds=5, shows=("000-20", "002-35", "002-L2"))
     scheduler.resume()
-    trace.until(agent.exactly_on(*nodes), agent.keeps(before), agent.status(number_available=2))
+    running = (agent.exactly_on(*nodes), agent.keeps(before), agent.status(number_available=2))
+    trace.until(*running, shows=("000-08", "000-20", "D1-27"))
     trace.expect_creations(agent, 2)
 
 
 @scenario("R11", seconds=40)
-@claim("D10-15", "D10-16")
 @needs(Capability.COMPONENT_CONTROL, Capability.POD_TIMING, nodes=3)
 def test_a_restart_goes_on_where_a_killed_controller_left_it(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A `kubectl rollout restart` whose controller is killed on the way is completed by the next one: each pod once, within the budget."""
@@ -47,14 +47,15 @@ def test_a_restart_goes_on_where_a_killed_controller_left_it(cluster: ScenarioCl
     trace.stays(one_new, seconds=4)
     controllers.start()
 
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), agent.replaced(before, *nodes), within=120)
-    assert "kubectl.kubernetes.io/restartedAt" in agent.get()["spec"]["template"]["metadata"]["annotations"]
+    done = (agent.rolled_out(), agent.exactly_on(*nodes), agent.replaced(before, *nodes))
+    trace.until(*done, within=120, shows=("D10-15", "D10-16"))
+    with shows("D10-15"):
+        assert "kubectl.kubernetes.io/restartedAt" in agent.get()["spec"]["template"]["metadata"]["annotations"]
     assert trace.past.most_unavailable(agent) == 1
     trace.expect_creations(agent, 6)
 
 
 @scenario("X05")
-@claim("D1-30")
 @needs(nodes=2)
 def test_another_scheduler_may_be_named(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """Pods with a schedulerName of their own are left to that scheduler, played here by the scenario: until it binds them they wait."""
@@ -65,15 +66,14 @@ def test_another_scheduler_may_be_named(cluster: ScenarioCluster, daemonset: Cre
     unbound = agent.pods_where("two pods that nobody has bound", lambda pods: [pod.spec.node_name for pod in pods] == ["", ""])
     trace.until(unbound, agent.pending_on(*nodes), agent.status(desired_number_scheduled=2, current_number_scheduled=2, number_ready=0))
     before = agent.uids()
-    trace.stays(unbound, agent.keeps(before), cluster.no_event("FailedScheduling", agent), seconds=3)
+    trace.stays(unbound, agent.keeps(before), cluster.no_event("FailedScheduling", agent), seconds=3, shows="D1-30")
     for node in nodes:
         cluster.bind_pod(agent.pod_on(node).metadata.name, node)
-    trace.until(agent.exactly_on(*nodes), agent.keeps(before), agent.status(number_available=2))
+    trace.until(agent.exactly_on(*nodes), agent.keeps(before), agent.status(number_available=2), shows="D1-30")
     trace.expect_creations(agent, 2)
 
 
 @scenario("P04")
-@claim("D1-03", "D8-19")
 @needs(Capability.COMPONENT_CONTROL, Capability.LEAVE_NODE, nodes=2)
 def test_a_pod_that_was_never_bound_goes_with_its_node(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A pod that no scheduler has bound goes at once when it is deleted, and with the next change when its node has gone; others bind."""
@@ -90,5 +90,46 @@ def test_a_pod_that_was_never_bound_goes_with_its_node(cluster: ScenarioCluster,
     leaves.leave()
     scheduler.resume()
 
-    trace.until(agent.exactly_on(stays), agent.status(desired_number_scheduled=1, number_available=1))
+    trace.until(agent.exactly_on(stays), agent.status(desired_number_scheduled=1, number_available=1), shows=("002-03", "D1-03"))
     trace.expect_creations(agent, 3)
+
+
+@scenario("P04", seconds=30)
+@needs(Capability.COMPONENT_CONTROL, nodes=1)
+def test_an_unbound_pod_that_cannot_end_is_collected(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A deleted pod that no scheduler has bound and a finalizer holds is marked Failed by the pod collector; then another is made."""
+    [node] = cluster.nodes.join(1)
+    scheduler = cluster.component("kube-scheduler")
+    scheduler.pause()
+    agent = daemonset("agent.yaml")
+    trace.until(agent.pending_on(node))
+    held = agent.pod_on(node).metadata.name
+    cluster.patch_pod(held, {"metadata": {"finalizers": ["conformance.daemonset/hold"]}})
+
+    cluster.delete_pod(held)
+
+    trace.until(cluster.pod_ends(held))
+    trace.until(cluster.pod_ends_failed(held), shows=("D8-19", "D8-21"))
+    cluster.patch_pod(held, {"metadata": {"finalizers": None}})
+    scheduler.resume()
+    trace.until(cluster.pod_absent(held), agent.exactly_on(node), agent.status(number_available=1))
+    trace.expect_creations(agent, 2)
+
+
+@scenario("X04", seconds=15)
+@needs(Capability.COMPONENT_CONTROL, nodes=2)
+def test_a_restarted_controller_leaves_what_is_as_it_should_be(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A controller that is killed and started again makes, deletes and numbers nothing anew; a change of the spec is then seen as usual."""
+    nodes = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
+    before = agent.uids()
+    controllers = cluster.component("kube-controller-manager")
+
+    controllers.kill()
+    controllers.start()
+    agent.patch({"spec": {"revisionHistoryLimit": 3}}, why="have the new controller look")
+
+    trace.until(agent.observed(), within=120, shows="D9-36")
+    trace.stays(agent.keeps(before), trace.has_revisions(agent, 1), seconds=3)
+    trace.expect_creations(agent, 2)

@@ -4,13 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance import Agent, ApiError, Capability, Pod, ScenarioCluster, Trace, claim, needs, scenario
+from conformance import Agent, ApiError, Capability, Pod, ScenarioCluster, Trace, needs, scenario, shows
 
 Create = Callable[..., Agent]
 
 
 @scenario("X07")
-@claim("D2-17", "D8-03")
 @needs(nodes=2)
 def test_neither_an_update_nor_a_deletion_asks_the_budget(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A budget that allows no disruption refuses an eviction; a plain deletion and a rolling update do not ask it."""
@@ -24,15 +23,14 @@ def test_neither_an_update_nor_a_deletion_asks_the_budget(cluster: ScenarioClust
     _eviction_is_refused(cluster, agent.pod_on(nodes[0]))
     trace.stays(agent.keeps(before), seconds=1)
     cluster.delete_pod(agent.pod_on(nodes[0]).metadata.name)
-    trace.until(agent.replaced(before, nodes[0]), agent.exactly_on(*nodes), agent.status(number_available=2))
+    trace.until(agent.replaced(before, nodes[0]), agent.exactly_on(*nodes), agent.status(number_available=2), shows="D2-17")
     agent.set_image()
 
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), shows="D8-03")
     trace.expect_creations(agent, 2 + 1 + 2)
 
 
 @scenario("X07")
-@claim("D8-02")
 @needs(Capability.POD_TIMING, nodes=2)
 def test_what_an_update_takes_down_counts_against_the_budget(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """While an update has a pod down the budget is used up, and an eviction that it allowed before is refused; afterwards it is allowed."""
@@ -44,12 +42,14 @@ def test_what_an_update_takes_down_counts_against_the_budget(cluster: ScenarioCl
 
     agent.set_image("registry.invalid/agent:missing")
     trace.until(agent.ready_among(1, 2))
-    _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=0")
     [ready] = [pod for pod in agent.pods() if pod.ready]
-    _eviction_is_refused(cluster, ready)
+    with shows("D8-02"):
+        _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=0")
+        _eviction_is_refused(cluster, ready)
     agent.set_image()
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
-    _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=1")
+    with shows("D8-02"):
+        _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=1")
     after = agent.uids()
     cluster.evict_pod(agent.pod_on(nodes[0]).metadata.name)
 
@@ -58,7 +58,6 @@ def test_what_an_update_takes_down_counts_against_the_budget(cluster: ScenarioCl
 
 
 @scenario("X07")
-@claim("D8-01")
 @needs(nodes=2)
 @pytest.mark.parametrize("budget", ["--min-available=50%", "--max-unavailable=1"])
 def test_a_budget_that_needs_a_number_of_replicas_stops_every_eviction(
@@ -72,8 +71,9 @@ def test_a_budget_that_needs_a_number_of_replicas_stops_every_eviction(
 
     _budget(cluster, budget)
 
-    _until_budget(cluster, trace, 'jsonpath={.status.conditions[?(@.type=="DisruptionAllowed")].reason}=SyncFailed')
-    _eviction_is_refused(cluster, agent.pod_on(nodes[0]))
+    with shows("D8-01"):
+        _until_budget(cluster, trace, 'jsonpath={.status.conditions[?(@.type=="DisruptionAllowed")].reason}=SyncFailed')
+        _eviction_is_refused(cluster, agent.pod_on(nodes[0]))
     trace.stays(agent.keeps(before), seconds=1)
     trace.expect_creations(agent, 2)
 

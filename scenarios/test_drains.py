@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
+from conformance import Agent, Capability, ScenarioCluster, Trace, needs, scenario, shows
 
 Create = Callable[..., Agent]
 
 
 @scenario("T07")
-@claim("D6-01", "D6-02", "D6-04", "D6-05", "D6-09", "D6-14")
 @needs(Capability.CHANGE_NODE, nodes=2)
 def test_drain_refuses_daemon_pods_unless_told_to_ignore_them(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """kubectl drain refuses a node with daemon pods; with --ignore-daemonsets it goes on and leaves them where they are."""
@@ -17,23 +16,44 @@ def test_drain_refuses_daemon_pods_unless_told_to_ignore_them(cluster: ScenarioC
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
     before = agent.uids()
     cluster.create_pod(cluster.bare_pod("bystander", nodes[0], labels={"app": "other"}))
-    trace.until(cluster.pod_runs("bystander"))
+    trace.until(cluster.pod_runs("bystander"), shows="002-56")
 
     refused = cluster.kubectl("drain", nodes[0].name, "--force", "--timeout=20s", check=False)
-    assert refused.code == 1
-    assert "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)" in refused.err.replace("\n", " ")
+    with shows("D6-01", "D6-04", "D6-09"):
+        assert refused.code == 1
+        assert "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)" in refused.err.replace("\n", " ")
     assert cluster.kubectl("get", "node", nodes[0].name, "-o", "jsonpath={.spec.unschedulable}").out == "true"
-    trace.stays(cluster.pod_runs("bystander"), seconds=1)
-    ignored = cluster.kubectl("drain", nodes[0].name, "--force", "--ignore-daemonsets", "--timeout=30s")
-    assert "ignoring DaemonSet-managed Pods" in ignored.err
+    trace.stays(cluster.pod_runs("bystander"), agent.keeps(before), seconds=1, shows=("D6-04", "D6-09"))
+    with shows("D6-04", "D6-09", "D6-14"):
+        ignored = cluster.kubectl("drain", nodes[0].name, "--force", "--ignore-daemonsets", "--timeout=30s")
+        assert "ignoring DaemonSet-managed Pods" in ignored.err
 
-    trace.until(cluster.pod_absent("bystander"), agent.exactly_on(*nodes))
-    trace.stays(agent.keeps(before), seconds=3)
+    trace.until(cluster.pod_absent("bystander"), agent.exactly_on(*nodes), shows="D6-02")
+    trace.stays(agent.keeps(before), seconds=3, shows=("D6-02", "D6-05", "D6-14"))
     trace.expect_creations(agent, 2)
 
 
 @scenario("T07")
-@claim("D6-12")
+@needs(Capability.CHANGE_NODE, nodes=2)
+def test_a_drained_node_still_gets_daemon_pods(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """On a drained node a daemon pod that is evicted by hand is back at once, and a DaemonSet that is made afterwards runs there too."""
+    drained, other = cluster.nodes.join(2)
+    agent = daemonset("agent.yaml")
+    trace.until(agent.exactly_on(drained, other), agent.status(number_available=2))
+    before = agent.uids()
+    cluster.kubectl("drain", drained.name, "--force", "--ignore-daemonsets", "--timeout=30s")
+
+    cluster.evict_pod(agent.pod_on(drained).metadata.name)
+
+    trace.until(agent.replaced(before, drained), agent.exactly_on(drained, other), agent.status(number_available=2), shows="D6-07")
+    later = daemonset("agent-hostnetwork.yaml", name="later")
+    trace.until(later.exactly_on(drained, other), later.status(number_available=2), shows=("D6-03", "D6-07"))
+    assert cluster.kubectl("get", "node", drained.name, "-o", "jsonpath={.spec.unschedulable}").out == "true"
+    trace.expect_creations(agent, 3)
+    trace.expect_creations(later, 2)
+
+
+@scenario("T07")
 @needs(Capability.CHANGE_NODE, nodes=2)
 def test_drain_wants_force_for_pods_that_a_daemonset_left_behind(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """kubectl drain refuses pods that were orphaned from a DaemonSet; with --force it takes them, and nobody makes them again."""
@@ -45,19 +65,20 @@ def test_drain_wants_force_for_pods_that_a_daemonset_left_behind(cluster: Scenar
     trace.until(agent.gone(), cluster.pod_unowned(left), cluster.pod_unowned(kept))
 
     refused = cluster.kubectl("drain", drained.name, "--ignore-daemonsets", "--timeout=20s", check=False)
-    assert refused.code == 1
-    assert "cannot delete Pods that declare no controller (use --force to override)" in refused.err.replace("\n", " ")
+    with shows("D6-12"):
+        assert refused.code == 1
+        assert "cannot delete Pods that declare no controller (use --force to override)" in refused.err.replace("\n", " ")
     assert cluster.kubectl("get", "node", drained.name, "-o", "jsonpath={.spec.unschedulable}").out == "true"
-    trace.stays(cluster.pod_unowned(left), seconds=1)
-    cluster.kubectl("drain", drained.name, "--force", "--timeout=60s")
+    trace.stays(cluster.pod_unowned(left), seconds=1, shows="D6-12")
+    with shows("D6-12"):
+        cluster.kubectl("drain", drained.name, "--force", "--timeout=60s")
 
-    trace.until(cluster.pod_absent(left))
-    trace.stays(cluster.pod_unowned(kept), seconds=2)
+    trace.until(cluster.pod_absent(left), shows="D6-12")
+    trace.stays(cluster.pod_unowned(kept), cluster.pod_absent(left), seconds=2)
     trace.expect_creations(agent, 2)
 
 
 @scenario("T07", seconds=25)
-@claim("D6-10", "D6-13")
 @needs(Capability.CHANGE_NODE, Capability.COMPONENT_CONTROL, nodes=2)
 def test_drain_with_force_takes_pods_whose_daemonset_is_missing(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """Pods that name a DaemonSet which is not there any more are refused by kubectl drain, and with --force deleted."""
@@ -72,19 +93,20 @@ def test_drain_with_force_takes_pods_whose_daemonset_is_missing(cluster: Scenari
     trace.until(agent.gone())
 
     refused = cluster.kubectl("drain", drained.name, "--ignore-daemonsets", "--timeout=20s", check=False)
-    assert refused.code == 1
-    assert f'daemonsets.apps "{agent.name}" not found' in refused.err
-    trace.stays(cluster.pod_runs(lost), seconds=1)
-    cluster.kubectl("drain", drained.name, "--ignore-daemonsets", "--force", "--timeout=60s")
+    with shows("D6-13"):
+        assert refused.code == 1
+        assert f'daemonsets.apps "{agent.name}" not found' in refused.err
+    trace.stays(cluster.pod_runs(lost), seconds=1, shows="D6-13")
+    with shows("D6-10", "D6-13"):
+        cluster.kubectl("drain", drained.name, "--ignore-daemonsets", "--force", "--timeout=60s")
 
-    trace.until(cluster.pod_absent(lost), cluster.pod_runs(kept))
+    trace.until(cluster.pod_absent(lost), cluster.pod_runs(kept), shows=("D6-10", "D6-13"))
     controllers.start()
     trace.until(agent.without_pods())
     trace.expect_creations(agent, 2)
 
 
 @scenario("T07", seconds=25)
-@claim("D6-04", "D6-10")
 @needs(Capability.CHANGE_NODE, Capability.COMPONENT_CONTROL, Capability.POD_PHASE, nodes=2)
 def test_drain_takes_daemon_pods_that_have_failed(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A failed daemon pod keeps kubectl drain from nothing: it is deleted like any other, though nobody said --ignore-daemonsets."""
@@ -99,9 +121,10 @@ def test_drain_takes_daemon_pods_that_have_failed(cluster: ScenarioCluster, daem
     cluster.fail_pod(failed)
     trace.until(agent.pods_where("one has failed", lambda pods: sum(pod.status.phase == "Failed" for pod in pods) == 1))
 
-    cluster.kubectl("drain", drained.name, "--timeout=60s")
+    with shows("D6-10"):
+        cluster.kubectl("drain", drained.name, "--timeout=60s")
 
-    trace.until(cluster.pod_absent(failed))
+    trace.until(cluster.pod_absent(failed), shows="D6-10")
     controllers.start()
     trace.until(agent.exactly_on(drained, other), agent.replaced(before, drained), agent.status(number_available=2))
     trace.expect_creations(agent, 3)

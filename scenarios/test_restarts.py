@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, claim, needs, scenario
+from conformance import Agent, Capability, Node, ScenarioCluster, Trace, needs, scenario, shows
 
 Create = Callable[..., Agent]
 
@@ -11,7 +11,6 @@ OWN_FILE = "/of-this-container"
 
 
 @scenario("L09", seconds=15)
-@claim("002-58", "D1-62")
 @needs(Capability.REAL_KUBELET, Capability.NODE_RESTART, nodes=2)
 def test_pods_outlive_their_kubelet(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A kubelet that restarts finds its containers running and leaves them so; it serves the DaemonSet as before."""
@@ -22,19 +21,20 @@ def test_pods_outlive_their_kubelet(cluster: ScenarioCluster, daemonset: Create,
     pod = agent.pod_on(nodes[0]).metadata.name
     cluster.kubectl("exec", pod, "--", "touch", OWN_FILE)
 
+    starts = _starts_of_kubelet(cluster, nodes[0])
     nodes[0].restart_kubelet()
 
-    trace.stays(agent.keeps(before), seconds=5)
+    trace.stays(agent.keeps(before), seconds=5, shows="002-57")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
     assert [pod.restarts for pod in agent.pods()] == [0, 0]
     cluster.kubectl("exec", pod, "--", "ls", OWN_FILE)
     agent.set_image()
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    assert _starts_of_kubelet(cluster, nodes[0]) > starts
     trace.expect_creations(agent, 4)
 
 
 @scenario("L09", seconds=20)
-@claim("002-58", "D1-62")
 @needs(Capability.REAL_KUBELET, Capability.NODE_RESTART, nodes=2)
 def test_pods_come_back_with_their_node(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """After a restart of the node its kubelet starts the containers of the same pod again; the controller makes no new one."""
@@ -47,7 +47,7 @@ def test_pods_come_back_with_their_node(cluster: ScenarioCluster, daemonset: Cre
     nodes[0].restart()
 
     trace.until(agent.restarted(1, nodes[0]), agent.exactly_on(*nodes), agent.status(number_available=2), within=120)
-    trace.stays(agent.keeps(before), seconds=3)
+    trace.stays(agent.keeps(before), seconds=3, shows="002-57")
     assert agent.pod_on(nodes[1]).restarts == 0
     lost = cluster.kubectl("exec", agent.pod_on(nodes[0]).metadata.name, "--", "ls", OWN_FILE, check=False)
     assert "No such file" in lost.err
@@ -55,10 +55,9 @@ def test_pods_come_back_with_their_node(cluster: ScenarioCluster, daemonset: Cre
 
 
 @scenario("L09", seconds=90)
-@claim("002-59", "002-60", "D1-63")
 @needs(Capability.REAL_KUBELET, Capability.STATIC_POD, nodes=1)
 def test_a_static_pod_cannot_be_deleted_through_the_api(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
-    """A file in a folder of the kubelet's makes a pod; the API shows a mirror of it, and deleting that ends nothing."""
+    """Deleting the mirror of a static pod ends nothing, while a daemon pod on the same node is replaced by another when it is deleted."""
     [node] = cluster.nodes.join(1)
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(node))
@@ -67,21 +66,23 @@ def test_a_static_pod_cannot_be_deleted_through_the_api(cluster: ScenarioCluster
     node.run_static_pod(cluster.namespace, "static")
 
     mirror = f"static-{node.name}"
-    trace.until(cluster.pod_runs(mirror))
+    trace.until(cluster.pod_runs(mirror), shows="002-59")
     first = trace.past.last_pod(mirror)
     cluster.kubectl("exec", mirror, "--", "touch", OWN_FILE)
     cluster.kubectl("delete", "pod", mirror, "--wait=false")
     # The kubelet looks at its static pods at the latest every minute and a half.
     trace.until(cluster.pod_is_another(mirror, first.metadata.uid), cluster.pod_runs(mirror), within=180)
-    cluster.kubectl("exec", mirror, "--", "ls", OWN_FILE)
-    assert trace.past.last_pod(mirror).restarts == 0
+    with shows("002-60"):
+        cluster.kubectl("exec", mirror, "--", "ls", OWN_FILE)
+        assert trace.past.last_pod(mirror).restarts == 0
+    cluster.delete_pod(agent.pod_on(node).metadata.name)
+    trace.until(agent.replaced(before, node), cluster.pod_runs(mirror), shows="000-23")
     node.remove_static_pod("static")
-    trace.until(cluster.pod_absent(mirror), agent.keeps(before))
-    trace.expect_creations(agent, 1)
+    trace.until(cluster.pod_absent(mirror), agent.exactly_on(node))
+    trace.expect_creations(agent, 2)
 
 
 @scenario("L09", seconds=100)
-@claim("002-61", "D1-64")
 @needs(Capability.REAL_KUBELET, Capability.STATIC_POD, Capability.NODE_ISOLATION, nodes=1)
 def test_a_static_pod_needs_no_api_server(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """A static pod starts on a node that cannot reach the API server, and daemon pods run on there; its mirror appears afterwards."""
@@ -97,7 +98,18 @@ def test_a_static_pod_needs_no_api_server(cluster: ScenarioCluster, daemonset: C
 
     mirror = f"static-{node.name}"
     trace.until(cluster.pod_runs(mirror), agent.exactly_on(node), agent.keeps(before), within=240)
+    with shows("002-61"):
+        container = "{.status.containerStatuses[0].state.running.startedAt}"
+        times = cluster.kubectl("get", "pod", mirror, "-o", f"jsonpath={container} {{.metadata.creationTimestamp}}").out
+        started, seen = times.split()
+        assert started < seen, "the API server knew of the pod before its container ran"
     assert agent.pod_on(node).restarts == 0
     node.remove_static_pod("static")
     trace.until(cluster.pod_absent(mirror))
     trace.expect_creations(agent, 1)
+
+
+def _starts_of_kubelet(cluster: ScenarioCluster, node: Node) -> int:
+    """How often a kubelet has said that it starts, in an Event about its node; those are not of the scenario's namespace."""
+    about = f"reason=Starting,involvedObject.kind=Node,involvedObject.name={node.name}"
+    return len(cluster.kubectl("get", "events", "--namespace", "default", "--field-selector", about, "--output", "name").out.split())

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Callable
 
-from conformance import Agent, ScenarioCluster, Trace, claim, needs, scenario
+from conformance import Agent, ScenarioCluster, Trace, needs, scenario, shows
 
 Create = Callable[..., Agent]
 
 
 @scenario("H05")
-@claim("D9-50")
 @needs(nodes=1)
 def test_a_deleted_revision_is_made_again_if_it_is_the_current_one(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """The current ControllerRevision comes back by the same name, and no pod is restarted for it; an older one is lost for undo."""
@@ -21,9 +20,10 @@ def test_a_deleted_revision_is_made_again_if_it_is_the_current_one(cluster: Scen
     before = agent.uids()
     older, current = trace.revisions(agent)
 
-    cluster.kubectl("delete", "controllerrevision", older.metadata.name, current.metadata.name)
+    with shows("D9-50"):
+        cluster.kubectl("delete", "controllerrevision", older.metadata.name, current.metadata.name)
 
-    trace.until(trace.has_made_again(current), agent.keeps(before))
+    trace.until(trace.has_made_again(current), agent.keeps(before), shows="D9-50")
     [again] = trace.revisions(agent)
     assert again.metadata.name == f"{agent.name}-{agent.pod_on(nodes[0]).hash}"
     trace.stays(agent.keeps(before), agent.status(updated_number_scheduled=1, number_available=1), seconds=2)
@@ -33,7 +33,6 @@ def test_a_deleted_revision_is_made_again_if_it_is_the_current_one(cluster: Scen
 
 
 @scenario("H05")
-@claim("D9-40", "D9-41")
 @needs(nodes=1)
 def test_a_name_that_is_taken_counts_as_a_collision(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """When the name of the next ControllerRevision is taken the controller counts a collision, once, and takes another name."""
@@ -58,10 +57,12 @@ def test_a_name_that_is_taken_counts_as_a_collision(cluster: ScenarioCluster, da
     assert not agent.now().status.collision_count
     agent.set_image(cluster.pause("3.9"))
 
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), agent.status(collision_count=1), trace.has_revisions(agent, 3, 4))
-    assert agent.pod_on(nodes[0]).hash != usual
-    assert trace.revisions(agent)[-1].metadata.name == f"{agent.name}-{agent.pod_on(nodes[0]).hash}"
-    trace.stays(agent.status(collision_count=1), seconds=2)
+    trace.until(agent.status(collision_count=1), shows="D9-40")
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 3, 4))
+    with shows("D9-41"):
+        assert agent.pod_on(nodes[0]).hash != usual
+        assert trace.revisions(agent)[-1].metadata.name == f"{agent.name}-{agent.pod_on(nodes[0]).hash}"
+    trace.stays(agent.status(collision_count=1), seconds=2, shows="D9-40")
     kept = json.loads(cluster.kubectl("get", "controllerrevision", f"{agent.name}-{usual}", "-o", "json").out)
     assert (kept["data"], "ownerReferences" in kept["metadata"]) == (foreign["data"], False)
     trace.expect_creations(agent, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from conformance.clusters.protocol import Node
@@ -10,6 +11,9 @@ from conformance.kube.records import DaemonSet, Pod
 from conformance.model.availability import is_available
 from conformance.trace.conditions import When
 from conformance.trace.world import World
+
+#: How many pods a message names one by one; a controller that runs wild makes hundreds.
+SHOWN_PODS = 10
 
 
 class Awaited:
@@ -69,6 +73,10 @@ class Awaited:
         """The controller has looked at the generation that the last write made."""
         generation = self.generation
         return self._daemonset(f"{self.name} observes generation {generation}", lambda ds: ds.status.observed_generation >= generation)
+
+    def unobserved(self) -> When:
+        """The controller has looked at no generation of it."""
+        return self._daemonset(f"{self.name} is observed in no generation", lambda ds: ds.status.observed_generation == 0)
 
     def status(self, **counters: int | range) -> When:
         """Its status has these counters (`desired_number_scheduled=3` …) for the last generation written; a range leaves some room."""
@@ -198,6 +206,7 @@ class Awaited:
         return When(description, holds, self._see_status, self._look("daemonset", self.name))
 
     def _see_pods(self, world: World) -> str:
+        pods = sorted(world.pods_of(self.uid), key=lambda pod: pod.target)
         lines = [
             f"{pod.metadata.name} on {pod.target or 'no node'}: {pod.status.phase or 'no phase'}"
             + (", ready" if pod.ready else ", not ready")
@@ -205,9 +214,11 @@ class Awaited:
             + (f", {pod.restarts} restart(s)" if pod.restarts else "")
             + (f", {reason}" if (reason := pod.status.reason or pod.why_unscheduled) else "")
             + f", revision {pod.hash or '-'}"
-            for pod in sorted(world.pods_of(self.uid), key=lambda pod: pod.target)
+            for pod in pods[:SHOWN_PODS]
         ]
-        return "; ".join(lines) or "no pods"
+        if more := Counter(pod.status.phase or "no phase" for pod in pods[SHOWN_PODS:]):
+            lines.append(f"and {more.total()} more: {', '.join(f'{phase} {count}' for phase, count in more.most_common())}")
+        return "\n".join(lines) or "no pods"
 
     def _see_status(self, world: World) -> str:
         ds = world.by_uid.get(self.uid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from conformance.errors import ApiError
 from conformance.handles.daemonset import NEXT_IMAGE, Agent
 from conformance.kube.begun import Begun
 from conformance.kube.kubectl import Kubectl
-from conformance.kube.manifests import load, merge, relocated
+from conformance.kube.manifests import load, merge, relocated, text_of
 from conformance.kube.records import Pod
 from conformance.kube.resources import path
 from conformance.process import Result
@@ -44,7 +45,7 @@ class ScenarioCluster:
     def manifest(self, name: str, *, spec: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The object of a file below manifests/, put into the scenario's namespace; `spec` is merged into its spec."""
         # Not manifests.load(): some of these files are wrong on purpose.
-        body: dict[str, Any] = yaml.safe_load((self._manifests / name).read_text(encoding="utf-8"))
+        body: dict[str, Any] = yaml.safe_load(text_of(self._manifests, name))
         body = merge(body, {"metadata": {"namespace": self.namespace}})
         return body if spec is None else merge(body, {"spec": spec})
 
@@ -53,7 +54,7 @@ class ScenarioCluster:
 
         Where the cluster wants a DaemonSet otherwise than it stands there (`adapted`), the text is that of the adapted one.
         """
-        text = (self._manifests / name).read_text(encoding="utf-8")
+        text = text_of(self._manifests, name)
         text = re.sub(r"(?m)^( *namespace:) .*$", rf"\1 {self.namespace}", text)
         try:
             body = yaml.safe_load(text)
@@ -157,6 +158,20 @@ class ScenarioCluster:
         """Let a running pod turn not Ready, and stay so."""
         self._cluster.unready_pod(self.namespace, name)
 
+    def shift_readiness(self, name: str, *, seconds: float) -> None:
+        """Let a pod say that its Ready condition turned so many seconds later than it does (or earlier, if negative).
+
+        That is what a kubelet reports whose clock is ahead (or behind). A real kubelet writes its own time again: it needs POD_PHASE.
+        """
+        self._recorder.action("shift readiness", f"pods/{name}", {"seconds": seconds})
+        there = path("pods", self.namespace, name)
+        conditions = self.api.get(there)["status"]["conditions"]
+        [ready] = [condition for condition in conditions if condition["type"] == "Ready"]
+        turned = datetime.datetime.fromisoformat(ready["lastTransitionTime"]) + datetime.timedelta(seconds=seconds)
+        shifted = {**ready, "lastTransitionTime": turned.strftime("%Y-%m-%dT%H:%M:%SZ")}
+        others = [condition for condition in conditions if condition is not ready]
+        self._seen(self.api.patch(f"{there}/status", {"status": {"conditions": [*others, shifted]}}))
+
     def behave(self, *, ready_after: float = 0.0, never_ready: bool = False, terminate_after: float = 0.0) -> dict[str, Any]:
         """A merge patch for a pod template whose pods start slowly, never become ready or terminate slowly (seconds)."""
         return dict(self._cluster.behave(Behaviour(ready_after, never_ready, terminate_after)))
@@ -241,6 +256,20 @@ class ScenarioCluster:
     def pod_is_another(self, name: str, uid: str) -> When:
         """A pod of this name is there that is not the one with this UID."""
         return self._pod(f"pods/{name} is another one", name, lambda pod: pod is not None and pod.metadata.uid != uid)
+
+    def pod_failed(self, name: str) -> When:
+        """The pod is there, in phase Failed, and is not being deleted."""
+        return self._pod(
+            f"pods/{name} is there and Failed", name, lambda pod: pod is not None and pod.status.phase == "Failed" and not pod.terminating
+        )
+
+    def pod_ends_failed(self, name: str) -> When:
+        """The pod is being deleted, and in phase Failed."""
+        return self._pod(
+            f"pods/{name} is being deleted and Failed",
+            name,
+            lambda pod: pod is not None and pod.terminating and pod.status.phase == "Failed",
+        )
 
     def pod_ends(self, name: str) -> When:
         """The pod is being deleted."""

@@ -72,10 +72,10 @@ class Agent(Awaited):
         budget = {"maxUnavailable": max_unavailable or 0, "maxSurge": max_surge or 0}
         self.patch({"spec": {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": budget}}}, why="set update strategy")
 
-    def delete(self, *, propagation: str = "Background") -> None:
-        """Delete it with a propagation policy: Background (kubectl's default), Foreground, Orphan."""
+    def delete(self, *, propagation: str = "Background") -> dict[str, Any]:
+        """Delete it with a propagation policy: Background (kubectl's default), Foreground, Orphan. Returns the API server's answer."""
         self._recorder.action(f"delete ({propagation})", f"daemonsets/{self.name}", {"propagationPolicy": propagation})
-        self._api.delete(self.path, {"propagationPolicy": propagation, "preconditions": {"uid": self.uid}})
+        return self._api.delete(self.path, {"propagationPolicy": propagation, "preconditions": {"uid": self.uid}})
 
     def get(self) -> dict[str, Any]:
         """The DaemonSet as the API server has it now."""

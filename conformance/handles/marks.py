@@ -23,7 +23,7 @@ def scenario(family: str, *, seconds: float = 5.0) -> Callable[[F], F]:
     return pytest.mark.scenario(family, seconds=seconds)
 
 
-def claim(*ids: str) -> Callable[[F], F]:
+def claim(*ids: str) -> pytest.MarkDecorator:
     """Name the claims that a case may show, where they come from data: `pytest.param(case, marks=claim("D9-02"))`.
 
     The checks name them again as `shows(*case.claims)`. Where a check names its claims as text no mark is needed.
@@ -31,8 +31,11 @@ def claim(*ids: str) -> Callable[[F], F]:
     return pytest.mark.claim(*ids)
 
 
-def needs(*capabilities: Capability, nodes: int = 1) -> Callable[[F], F]:
-    """Say what the scenario needs of a cluster, and how many nodes at once; where that is lacking it is left out, with the reason."""
+def needs(*capabilities: Capability, nodes: int = 1) -> pytest.MarkDecorator:
+    """Say what the scenario needs of a cluster, and how many nodes at once; where that is lacking it is left out, with the reason.
+
+    On a case (`pytest.param(case, marks=needs(nodes=6))`) it says how many nodes that case needs, whatever stands on the function.
+    """
     return pytest.mark.needs(*capabilities, nodes=nodes)
 
 

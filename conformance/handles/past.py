@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.handles.daemonset import Agent
 from conformance.kube.records import ControllerRevision, DaemonSet, Object, Pod
-from conformance.trace.entries import Entry
+from conformance.trace.entries import OBJECT_TYPES, Entry
 from conformance.trace.recorder import Recorder
 from conformance.trace.world import World
 
@@ -76,6 +76,11 @@ class Past:
         end = self.end_of_pod(name)
         return next(entry.at for entry, *_ in self.steps() if entry.rv == end) - asked
 
+    def seconds_from(self, earlier: int, later: int) -> float:
+        """From the change at one resourceVersion to that at another (see end_of_pod and creation_of_pod), by arrival."""
+        at = {entry.rv: entry.at for entry in self._recorder.so_far() if entry.type in OBJECT_TYPES}
+        return at[later] - at[earlier]
+
     def seconds_alive(self, name: str) -> float:
         """From a pod's binding until its deletion was asked for, by arrival."""
         states = [(entry.at, after) for entry, _, after, _ in self.steps() if isinstance(after, Pod) and after.metadata.name == name]
@@ -138,6 +143,11 @@ class Past:
             s for _, before, after, _ in self.steps() for s in (before, after) if isinstance(s, DaemonSet) and s.metadata.uid == agent.uid
         ]
         return states[-1]
+
+    def counters(self, agent: Agent, *names: str) -> set[tuple[int, ...]]:
+        """Every combination of these counters of its status, such as `number_ready`, that there has been at any time."""
+        states = [state for _, _, state, _ in self.steps() if isinstance(state, DaemonSet) and state.metadata.uid == agent.uid]
+        return {tuple(getattr(state.status, name) for name in names) for state in states}
 
     def finalizers(self, agent: Agent) -> set[str]:
         """Every finalizer that the DaemonSet has had at any time."""

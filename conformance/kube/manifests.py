@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,17 @@ from conformance.errors import UsageError
 
 #: libyaml's loader where PyYAML was built with it: the same documents, ten times faster.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def text_of(folder: Path, name: str) -> str:
+    """The text of a file below the folder of the manifests; UsageError says which ones are there."""
+    try:
+        return (folder / name).read_text(encoding="utf-8")
+    except OSError as error:
+        there = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*.yaml"))
+        near = difflib.get_close_matches(name, there, n=3) or there[:5]
+        meant = f"There are: {', '.join(near)}." if near else "There is none: manifests are looked for beside pytest's root."
+        raise UsageError(f"The manifest {name} cannot be read from {folder} ({error.strerror}). {meant}") from error
 
 
 def load(path: Path) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ from conformance.report.results import Run
 #: Clusters that the suite makes itself: two of the same version and components are the same thing, so the later run replaces the earlier.
 #: Others with the same version may be two clusters of two people, and both are shown.
 MADE_HERE = ("embedded", "kind")
+#: What is said of a run whose run.json is missing or damaged.
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -35,12 +37,12 @@ class Column:
     @property
     def cluster(self) -> str:
         """How its cluster came to be."""
-        return self.run.cluster or "unknown"
+        return self.run.cluster or UNKNOWN
 
     @property
     def label(self) -> str:
         """Its name for people: `1.37 kind`."""
-        return " ".join(part for part in (self.minor, self.cluster, self.remark) if part)
+        return " ".join(dict.fromkeys(part for part in (self.minor, self.cluster, self.remark) if part))
 
     @property
     def name(self) -> str:
@@ -73,7 +75,7 @@ def problems(columns: Sequence[Column], superseded: Sequence[Superseded]) -> lis
         f"{column.label} was made by suite {column.run.suite}, and this is {__version__}: its outcomes are judged by the claims of "
         f"{__version__}, but its scenarios may have asserted something else."
         for column in columns
-        if column.run.suite not in (__version__, "unknown")
+        if column.run.suite not in (__version__, UNKNOWN)
     ]
     found += [
         f"{column.label} has no page of its own: write it with `conformance report {column.report.folder}`."
@@ -104,7 +106,7 @@ def _latest(reports: Iterable[Report]) -> tuple[list[Report], list[Superseded]]:
 
 def _minor(run: Run) -> str:
     known = minor_of(run.kubernetes)
-    return f"{known[0]}.{known[1]}" if known else "unknown"
+    return f"{known[0]}.{known[1]}" if known else UNKNOWN
 
 
 def _order(column: Column) -> tuple[object, ...]:
@@ -129,4 +131,6 @@ def _told_apart(columns: Sequence[Column]) -> list[Column]:
         if len(group) > 1:
             way = next((way for way in ways if max(Counter(map(way, group)).values()) == 1), ways[-1])
             remarks |= {id(column): way(column) for column in group}
+    # One that left nothing of its version has no other name than that of its folder.
+    remarks |= {id(column): column.report.folder.name for column in columns if column.minor == UNKNOWN and not remarks.get(id(column))}
     return [replace(column, remark=remarks.get(id(column), "")) for column in columns]

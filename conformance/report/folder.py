@@ -30,6 +30,8 @@ from conformance.report.results import FORMAT, Run, ScenarioResult
 
 MARKER = ".daemonset-conformance"
 LOCK = ".run"
+#: What a disk says that is full, has a quota or a limit, is read-only, or broken.
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _MARK = "A report of daemonset-conformance: the next run into this folder removes its own files from it.\n"
 OWN_FOLDERS = ("scenarios", "traces", "findings", "allure", "logs", "diagnostics")
 OWN_FILES = ("run.json", "statement.json", "index.html", "junit.xml")
@@ -127,6 +129,17 @@ def writing(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise unwritable(folder, error) from error
+
+
+def refusal(folder: Path, error: BaseException | None) -> OSError | None:
+    """The error, or what it came from, if that is a disk that takes nothing more, or a file of the folder that cannot be written."""
+    while error is not None:
+        if isinstance(error, OSError):
+            file = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+            if error.errno in _DISK or (file is not None and folder.absolute() in file.absolute().parents):
+                return error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return None
 
 
 def unwritable(folder: Path, error: OSError) -> Unwritable:

@@ -1,4 +1,4 @@
-"""The last lines of a run on a terminal: plain text, one fact a line."""
+"""The last lines of a run on a terminal: plain text, one fact a line, nothing that is longer than people read there."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from conformance.guarantees.judge import Tally
 from conformance.report import reasons
 from conformance.report.conformity import Conformity
 from conformance.report.gather import promises as registered
-from conformance.report.results import WORST_FIRST, Run, ScenarioResult
+from conformance.report.results import WORST_FIRST, Outcome, Run, ScenarioResult
 from conformance.report.tallies import guarantee_verdicts
 from conformance.report.verdicts import merged
 from conformance.trace.entries import Header
+
+#: Where a reader finds what a guarantee's id stands for.
+WHERE = "docs/guarantees.md, and the page"
 
 
 def lines(
@@ -24,35 +27,49 @@ def lines(
     if not scenarios:
         return [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): no scenario left a result"]
     counted = Counter(scenario.outcome for scenario in scenarios)
-    counts = ", ".join(f"{counted[outcome]} {outcome}" for outcome in reversed(WORST_FIRST) if counted[outcome])
+    counts = ", ".join(_outcomes(outcome, counted[outcome]) for outcome in reversed(WORST_FIRST) if counted[outcome])
     left_out = sum(result.outcome == "left-out" for result in results)
     without = f", {left_out} of them left out" if left_out != counted["left-out"] else ""
-    items = f" ({len(results)} pytest items{without})" if len(results) != len(scenarios) else ""
-    found = [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): {len(scenarios)} scenarios{items}: {counts}"]
+    items = f" ({plural(len(results), 'pytest item')}{without})" if len(results) != len(scenarios) else ""
+    found = [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): {plural(len(scenarios), 'scenario')}{items}: {counts}"]
     guarantees = guarantee_verdicts(results, registered() if promises is None else promises)
     if answer is not None:
         found.insert(0, f"conforms to Kubernetes {run.kubernetes}: {reasons.answer(answer)}")
         found[1:1] = [f"  {reasons.ground(each)}" for each in answer.grounds]
     evaluated = sum(each.tally.evaluated for each in guarantees)
     chances = sum(each.tally.could_have_failed for each in guarantees)
-    found.append(f"guarantees: {len(guarantees)}, evaluated {evaluated} times; {chances} times they could have failed")
+    found.append(f"guarantees: {len(guarantees)}, evaluated {plural(evaluated, 'time')}; {plural(chances, 'time')} they could have failed")
     for each in guarantees:
         if each.tally.violated:
             where = ", ".join(
                 dict.fromkeys(result.id for result in results for tally in result.tallies if tally.id == each.tally.id and tally.violated)
             )
             quote = f': "{each.promise}"' if each.promise else ""
-            found.append(f"violated: {each.tally.id} {each.tally.violated} time(s) in {where}{quote}")
+            found.append(f"violated: {each.tally.id} {plural(each.tally.violated, 'time')} in {where}{quote}")
     groups = {
-        "not decided": [each.tally.id for each in guarantees if each.word == "unknown" and each.tally.evaluated],
-        "never evaluated": [each.tally.id for each in guarantees if each.word == "unknown" and not each.tally.evaluated],
-        "vacuous (held, but never could have failed)": [each.tally.id for each in guarantees if each.word == "vacuous"],
+        "guarantees not decided": [each.tally.id for each in guarantees if each.word == "unknown" and each.tally.evaluated],
+        "guarantees never evaluated": [each.tally.id for each in guarantees if each.word == "unknown" and not each.tally.evaluated],
+        "guarantees that held, but never could have failed": [each.tally.id for each in guarantees if each.word == "vacuous"],
     }
-    found += [f"{title}: {', '.join(names)}" for title, names in groups.items() if names]
+    told = [f"{title}: {', '.join(names)}" for title, names in groups.items() if names and evaluated]
+    found += [f"{line} (what each promises: {WHERE})" if line is told[0] else line for line in told]
+    left = Counter(reasons.words(result.reason) for result in results if result.outcome == "left-out")
+    found += [f"left out, {plural(count, 'pytest item')}: {reason}" for reason, count in left.most_common()]
     for name in dict.fromkeys(result.finding for result in results):
         if name in (known := findings.load()):
             found.append(f"finding {name}: {known[name].text} (against {', '.join(known[name].contradicts)})")
     return found
+
+
+def plural(count: int, thing: str) -> str:
+    """`1 scenario`, `2 scenarios`."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
+def _outcomes(outcome: Outcome, count: int) -> str:
+    if outcome == "finding":
+        return f"{plural(count, outcome)} (d in pytest's progress)"
+    return plural(count, outcome) if outcome == "error" else f"{count} {outcome}"
 
 
 def judged(header: Header, tallies: Sequence[Tally]) -> list[str]:

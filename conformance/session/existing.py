@@ -119,8 +119,12 @@ def private(target: Target) -> Iterator[Path]:
     home = runs_folder() / "existing"
     home.mkdir(mode=0o700, exist_ok=True)
     locks.sweep(home)
-    with locks.workplace(home) as (folder, _):
-        yield target.write(folder)
+    try:
+        with locks.workplace(home) as (folder, _):
+            yield target.write(folder)
+    finally:
+        with contextlib.suppress(OSError):  # another run's copy is in it
+            home.rmdir()
 
 
 def clean(kubeconfig: Path | None, context: str) -> list[str]:

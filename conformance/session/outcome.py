@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from conformance.claims import findings
 from conformance.claims.checks import Check
 from conformance.components.versions import Minor
-from conformance.errors import ConformanceError
+from conformance.errors import LONGEST, ConformanceError, shortened
 from conformance.handles.evidence import AGAINST, Evidence
 from conformance.report.results import FORMAT, Outcome, Reason, ScenarioResult
 from conformance.session import suite
@@ -125,7 +127,7 @@ def result_of(
         trace=str(run.file.relative_to(settings.report)) if run is not None and run.recording is not None else "",
         diagnostics=[str(path.relative_to(settings.report)) for path in run.diagnostics] if run is not None else [],
         reproduce=shlex.join(["pytest", item.nodeid, *settings.again(minor)]),
-        look=f"python -m conformance judge {settings.report / 'traces' / run.file.name}" if run is not None else "",
+        look=run.again if run is not None else "",
         parameters={name: str(value) for name, value in getattr(getattr(item, "callspec", None), "params", {}).items()},
         delays=run.recording.delays if run is not None and run.recording is not None else [],
         format=FORMAT,
@@ -137,12 +139,27 @@ def name_of(item: pytest.Item) -> str:
     return str(getattr(item, "originalname", None) or item.name)
 
 
-def told(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> str:
-    """An error of this project as the terminal shows it: its own words, below the line of the scenario that it came to; no traceback."""
+def told(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> Any:
+    """An error of this project as pytest shows it: its own words, below the line of the scenario that it came to; no traceback.
+
+    pytest's short summary, which has one line for it, and JUnit's message begin with the cause.
+    """
     here = [entry for entry in error.traceback if Path(entry.path) == item.path]
-    where = f"{item.location[0]}:{here[-1].lineno + 1}: {here[-1].statement}\n" if here else ""
-    notes = "".join(f"\n{note}" for note in getattr(error.value, "__notes__", ()))
-    return f"{where}{error.value}{notes}"
+    where = [f"{item.location[0]}:{here[-1].lineno + 1}: {here[-1].statement}"] if here else []
+    lines = [*where, *str(error.value).splitlines(), *getattr(error.value, "__notes__", ())]
+    shown = error.getrepr(style="value", chain=False)
+    shown.reprtraceback.reprentries[-1].lines = [part for line in lines for part in folded(line)]
+    if shown.reprcrash is not None:
+        shown.reprcrash.message = shortened(" ".join(str(error.value).split()), 200)
+    return shown
+
+
+def folded(line: str) -> list[str]:
+    """A line in parts that a terminal shows whole, between words; a command in it is longer than that only if a word is."""
+    if len(line) <= LONGEST:
+        return [line]
+    indent = line[: len(line) - len(line.lstrip())]
+    return textwrap.wrap(line, LONGEST // 2, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def skip_reason(report: pytest.TestReport) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import secrets
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,11 @@ class ScenarioRun:
         """What was written down when something went wrong: files, and folders of many."""
         return sorted(self._diagnostics.iterdir()) if self._diagnostics.is_dir() else []
 
+    @property
+    def again(self) -> str:
+        """The command that judges its trace again, as a shell takes it."""
+        return shlex.join(["python", "-m", "conformance", "judge", str(self.file)])
+
     def verdict(self) -> None:
         """Raise PromiseBroken if any guarantee was violated; the message quotes the promise and shows where."""
         broken = [tally for tally in self.finish() if tally.violated]
@@ -126,9 +132,10 @@ class ScenarioRun:
         lines = []
         for tally in broken:
             promise, source = promises().get(tally.id, ("", ""))
-            lines.append(f"{tally.id} was violated {tally.violated} time(s). The promise ({source}): “{promise}”")
+            times = "once" if tally.violated == 1 else f"{tally.violated} times"
+            lines.append(f"{tally.id} was violated {times}. The promise ({source}): “{promise}”")
             lines += [f"  at {broken.at:.3f} s, entry {broken.seq}: {broken.message}" for broken in tally.violations[:5]]
-        lines.append(f"Judge it again: python -m conformance judge {self.file}")
+        lines.append(f"Judge it again: {self.again}")
         raise PromiseBroken("\n".join(lines))
 
     def end(self, *, clean: bool = True) -> None:

@@ -139,10 +139,15 @@ class Worker:
         """In the controller: take what a worker handed over; all of them say the same."""
         self._usage = said.get(USAGE, self._usage)
 
-    def broke_off(self, error: OSError) -> str:
-        """Something could not be written; returns what to say of it. Said once: the cause of all that follows is the same."""
-        self._unwritten = self._unwritten or str(folder.unwritable(self.settings.report, error))
-        return self._unwritten
+    def broke_off(self, error: BaseException) -> bool:
+        """Whether an error means that what belongs into the report cannot be written, whoever wrote it: the suite, JUnit, Allure.
+
+        It is said once: the cause of all that follows is the same.
+        """
+        refusal = folder.refusal(self.settings.report, error)
+        if refusal is not None:
+            self._unwritten = self._unwritten or str(folder.unwritable(self.settings.report, refusal))
+        return refusal is not None
 
     def finish(self, exitstatus: int | pytest.ExitCode, now: float) -> int | pytest.ExitCode:
         """End the cluster; in the controller write the report. Returns the exit status: a run in which no scenario could run has failed."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from conformance.errors import shortened
 from conformance.trace.world import World
 
 
@@ -27,7 +28,7 @@ class Condition(Protocol):
         """Whether the world is as expected."""
 
     def last_seen(self, world: World) -> str:
-        """What there is instead."""
+        """What there is instead; a line for each thing, where there are many."""
 
 
 @dataclass(frozen=True)
@@ -66,5 +67,7 @@ def describe(conditions: Sequence[Condition], world: World) -> list[str]:
             lines.append(f"  holds      {condition.description}")
         else:
             lines.append(f"  does not   {condition.description}")
-            lines.append(f"             last seen: {condition.last_seen(world)}")
+            first, *more = condition.last_seen(world).split("\n")
+            lines.append(f"             last seen: {shortened(first)}")
+            lines += [f"                        {shortened(line)}" for line in more]
     return lines

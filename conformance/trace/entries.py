@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from conformance.errors import TraceError
 from conformance.kube.records import RECORDS, Object
 
 #: listed    an object that was there when watching began (or began again after a gap)
@@ -51,8 +52,14 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     detail: dict[str, Any] = {}
 
     def record(self) -> Object:
-        """The narrow record of the object. Only for entries that carry one."""
-        decoded: Object = _DECODERS[self.resource].decode(self.object)
+        """The narrow record of the object. Only for entries that carry one; TraceError if it is not what such objects are."""
+        try:
+            decoded: Object = _DECODERS[self.resource].decode(self.object)
+        except (msgspec.DecodeError, KeyError) as error:
+            why = f"there is no record of {error}" if isinstance(error, KeyError) else str(error)
+            raise TraceError(
+                f"entry {self.seq} of the trace is damaged ({why}); fetch the file again, or run the scenario again"
+            ) from error
         return decoded
 
     def raw(self) -> dict[str, Any]:

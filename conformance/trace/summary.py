@@ -16,6 +16,8 @@ def summarise(before: Object | None, after: Object | None) -> str:
     new = _facts(after)
     if before is None:
         return ", ".join(f"{name} {value}" for name, value in new.items() if value)
+    if isinstance(before, Event) and isinstance(after, Event):
+        return _again(before, after)
     old = _facts(before)
     changes = []
     for name in dict.fromkeys([*old, *new]):
@@ -123,6 +125,16 @@ def _daemonset(daemonset: DaemonSet) -> dict[str, str]:
         **_images(spec.template.spec),
         **_meta(daemonset.metadata),
     }
+
+
+def _again(before: Event, after: Event) -> str:
+    """What is new about an Event that was reported before: that it happened again, not its message once more."""
+    told = [f"{after.reason or 'event'} count {before.count or 1}->{after.count or 1}"] if (before.count or 1) != (after.count or 1) else []
+    if after.reason != before.reason:
+        told.append(f"{before.reason or '-'}->{after.reason}: {after.message}")
+    elif after.message != before.message and not told:
+        told.append(f"{after.reason or 'event'} {after.message}")
+    return ", ".join(told)
 
 
 def _event(event: Event) -> dict[str, str]:

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from conformance.errors import shortened
 from conformance.kube.records import Object
 from conformance.trace import summary
 from conformance.trace.conditions import Condition, describe
@@ -115,7 +116,7 @@ def _between(between: Sequence[Happening]) -> list[str]:
     head = f"the last {len(shown)} of {len(told)} changes in between" if len(told) > len(shown) else "in between"
     return [
         f"{head} (seconds of the trace):",
-        *("  " + summary.line(happening.entry, happening.before, happening.after) for happening in shown),
+        *("  " + shortened(summary.line(happening.entry, happening.before, happening.after)) for happening in shown),
     ]
 
 

@@ -183,7 +183,7 @@ def test_a_death_is_told_with_its_cause_before_the_stack(folder: Path, tmp_path:
     assert lines[2].strip() == "… (1995 lines)"
     assert max(map(len, lines)) < 320
     named = tmp_path / "logs" / supervisor.run.name / "mortal.log"
-    assert f"({named})" in lines[0]
+    assert lines[-1].strip() == f"(the whole log: {named})"
     assert named.read_text().startswith("before"), "what is named has to be there when it is read"
 
 

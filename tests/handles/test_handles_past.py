@@ -119,3 +119,22 @@ def test_what_a_pod_says_of_itself() -> None:
     pod: Pod = msgspec.convert({"status": status}, RECORDS["pods"])
     assert (pod.restarts, pod.why_unscheduled) == (3, "no free ports")
     assert Pod().why_unscheduled == ""
+
+
+def test_counters_are_those_of_every_state(record: Record, past: Past) -> None:
+    for number, (ready, available) in enumerate(((0, 0), (1, 0), (1, 1))):
+        status = {"numberReady": ready, "numberAvailable": available}
+        raw = msgspec.Raw(msgspec.json.encode({"metadata": {"name": "agent", "namespace": "ns", "uid": "ds"}, "status": status}))
+        type: EntryType = "modified" if number else "added"  # noqa: A001
+        record.entries.append(Entry(number + 1, float(number), type, "daemonsets", 100 + number, raw))
+
+    assert past.counters(AGENT, "number_ready", "number_available") == {(0, 0), (1, 0), (1, 1)}
+    assert past.counters(AGENT, "number_ready") == {(0,), (1,)}
+
+
+def test_seconds_between_two_changes_are_told_by_their_versions(record: Record, past: Past) -> None:
+    record.pod("added", "a", at=1.0)
+    record.pod("deleted", "a", at=2.5, deleted=True)
+    record.entries.append(Entry(3, 9.0, "write", "pods", 101, detail={"received": 9.0}))
+    record.pod("added", "b", at=3.0)
+    assert past.seconds_from(past.end_of_pod("a"), past.creation_of_pod("uid-b")) == 0.5

@@ -10,7 +10,7 @@ import pytest
 
 from conformance.errors import ConformanceError, ToolMissing, UsageError
 from conformance.kube.kubectl import Kubectl, KubectlError
-from conformance.kube.manifests import load, merge
+from conformance.kube.manifests import load, merge, text_of
 from conformance.kube.resources import resource_of
 
 
@@ -126,3 +126,16 @@ def test_a_kubectl_that_was_begun_is_ended(tmp_path: Path) -> None:
         pytest.fail("it cannot have begun")
     for one in (kubectl, silent, missing):
         one.close()
+
+
+def test_a_manifest_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    for name in ("agent.yaml", "docs/fluentd.yaml", "other.yaml"):
+        (tmp_path / name).write_text("kind: DaemonSet\n")
+    assert text_of(tmp_path, "agent.yaml") == "kind: DaemonSet\n"
+    with pytest.raises(UsageError, match=r"agnet\.yaml cannot be read from .* There are: agent\.yaml"):
+        text_of(tmp_path, "agnet.yaml")
+    with pytest.raises(UsageError, match=r"There are: agent\.yaml, docs/fluentd\.yaml, other\.yaml\.$"):
+        text_of(tmp_path, "x")
+    with pytest.raises(UsageError, match="There is none"):
+        text_of(tmp_path / "nowhere", "x")

@@ -37,7 +37,7 @@ def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
 
 
 #: Agents do nothing, but for those that are asked something from outside or from within.
-WITH_A_SHELL = {"agent-port", "agent-shell"}
+WITH_A_SHELL = {"agent-metrics", "agent-port", "agent-shell"}
 
 
 @pytest.mark.parametrize("file", sorted(MANIFESTS.glob("agent*.yaml")), ids=lambda file: file.stem)
@@ -76,8 +76,8 @@ def test_the_index_and_the_folders_hold_the_same_files() -> None:
 
 @by_name
 def test_documents_name_claims_of_their_own(entry: dict[str, Any]) -> None:
-    named = [claim for claims in entry["claims"].values() for claim in claims]
-    assert {claim.document for claim in registry.resolve(named)} <= {entry["document"]}
+    claims = registry.resolve(claim for claims in entry.get("shows", {}).values() for claim in claims)
+    assert {claim.document for claim in claims} <= {entry["document"]}
     assert Path(entry["file"]).name == f"{entry['name']}.yaml"
     assert entry["name"].startswith(entry["document"])
 
@@ -136,6 +136,7 @@ def test_printed_forms_are_no_daemonsets_and_say_why(entry: dict[str, Any]) -> N
     assert set(fragment) == {"spec"}
     assert entry["works_with"].endswith(f"--patch-file {Path(entry['as_printed']).name}")
     assert within(fragment, read(entry["file"])), "the complete manifest holds what the fragment says"
+    assert read(entry["patches"])["metadata"]["name"] == entry["daemonset"]
 
 
 def within(part: Any, whole: Any) -> bool:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from conformance.claims import registry
+
 MATRIX = yaml.safe_load((Path(__file__).parents[2] / "manifests" / "matrix.yaml").read_text())
 SURGE = "spec.updateStrategy.rollingUpdate.maxSurge"
 UNAVAILABLE = "spec.updateStrategy.rollingUpdate.maxUnavailable"
@@ -65,3 +67,12 @@ def test_strategies() -> None:
     assert [name for name, (fields, _) in outcomes.items() if fields] == ["unknown type"]
     defaults = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}
     assert outcomes["no strategy"][1] == outcomes["empty type"][1] == defaults
+
+
+def test_every_rule_that_decides_is_known_and_decides_one_way() -> None:
+    rules: dict[str, set[bool]] = {}
+    for case in (*MATRIX["rolling_update"], *MATRIX["strategies"]):
+        rules.setdefault(case["about"], set()).add(bool(case["fields"]))
+    assert set(rules) == set(MATRIX["claims"])
+    assert all(len(ways) == 1 for ways in rules.values())
+    registry.resolve(claim for claims in MATRIX["claims"].values() for claim in claims)

@@ -151,7 +151,8 @@ def test_of_two_runs_of_the_same_the_later_is_shown_and_it_is_said(tmp_path: Pat
         ("kind", {"kubernetes": "v1.37.0"}, {"kubernetes": "v1.37.1"}, ["1.37-kind-v1.37.0", "1.37-kind-v1.37.1"]),
         ("kind", {}, {"components": {"kwok": "/x"}}, ["1.37-kind-as-released", "1.37-kind-with-own-kwok"]),
         ("existing", {}, {}, ["1.37-existing-a", "1.37-existing-b"]),
-        ("unknown", {"kubernetes": "unknown"}, {"kubernetes": "unknown"}, ["unknown-unknown-a", "unknown-unknown-b"]),
+        ("unknown", {"kubernetes": "unknown"}, {"kubernetes": "unknown"}, ["unknown-a", "unknown-b"]),
+        ("unknown", {"kubernetes": "unknown"}, {}, ["1.37-unknown", "unknown-a"]),
     ],
 )
 def test_runs_that_are_not_the_same_are_told_apart(

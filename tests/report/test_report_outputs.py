@@ -7,12 +7,13 @@ import sys
 import textwrap
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from conformance.claims import findings
 from conformance.clusters.protocol import Facts
 from conformance.report import allure, folder, junit, terminal
-from conformance.report.results import Run
+from conformance.report.results import Reason, Run, ScenarioResult
 from conformance.report.story import tell
 from conformance.trace.entries import Entry
 from conformance.trace.world import World
@@ -23,7 +24,7 @@ pytest_plugins = ("pytester",)
 FINDING = findings.load()["noschedule-taint-wakes-no-sync"]
 
 FACTS = Facts("one", "embedded", "v1.37.1", Path("kubeconfig"), frozenset(), 5)
-COUNTS = "3 passed, 1 finding, 1 left-out, 1 unknown, 1 failed, 1 error"
+COUNTS = "3 passed, 1 finding (d in pytest's progress), 1 left-out, 1 unknown, 1 failed, 1 error"
 PROMISES = {"G1": ("one pod a node", ""), "G3": ("the budget is kept", ""), "G7": ("never asked", "")}
 
 
@@ -32,10 +33,11 @@ def test_the_terminal_says_it_in_a_few_lines(tmp_path: Path) -> None:
     assert terminal.lines(folder.run(made), folder.results(made), PROMISES) == [
         "DaemonSets on Kubernetes v1.37.1 (embedded): 8 scenarios (9 pytest items): " + COUNTS,
         "guarantees: 4, evaluated 342 times; 105 times they could have failed",
-        'violated: G3 1 time(s) in R02.keeps_its_budget: "the budget is kept"',
-        "not decided: G1",
-        "never evaluated: G7",
-        "vacuous (held, but never could have failed): G9",
+        'violated: G3 1 time in R02.keeps_its_budget: "the budget is kept"',
+        "guarantees not decided: G1 (what each promises: docs/guarantees.md, and the page)",
+        "guarantees never evaluated: G7",
+        "guarantees that held, but never could have failed: G9",
+        "left out, 1 pytest item: this cluster lacks real-kubelet (nodes are simulated)",
         f"finding {FINDING.id}: {FINDING.text} (against D9-33, D9-34)",
     ]
 
@@ -49,6 +51,26 @@ def test_the_terminal_counts_items_that_were_left_out_of_a_scenario_that_ran() -
     assert terminal.lines(Run("", "v1.37.1", "embedded"), some)[0].endswith(
         ": 2 scenarios (3 pytest items, 2 of them left out): 1 passed, 1 left-out"
     )
+
+
+def test_what_was_left_out_is_one_line_a_reason() -> None:
+    def left_out(name: str, reason: str) -> ScenarioResult:
+        return msgspec.structs.replace(synthetic.result(name, "left-out", "x"), reason=Reason("not-offered", text=reason))
+
+    some = [
+        left_out("L05", "no real kubelet"),
+        left_out("L06", "at most 3 nodes"),
+        *(left_out("L07", "no real kubelet") for _ in range(40)),
+    ]
+    said = [line for line in terminal.lines(Run("", "v1.37.1", "embedded"), some) if line.startswith("left out")]
+    assert said == ["left out, 41 pytest items: no real kubelet", "left out, 1 pytest item: at most 3 nodes"]
+
+
+def test_numbers_and_their_things_agree() -> None:
+    one = [synthetic.result("P01", "error", "x")]
+    two = [*one, synthetic.result("P02", "error", "x"), synthetic.result("P03", "finding", "x"), synthetic.result("P04", "finding", "x")]
+    assert terminal.lines(Run("", "v1.37.1", "embedded"), one)[0].endswith("): 1 scenario: 1 error")
+    assert terminal.lines(Run("", "v1.37.1", "embedded"), two)[0].endswith("): 4 scenarios: 2 findings (d in pytest's progress), 2 errors")
 
 
 def test_a_trace_judged_again_is_told() -> None:

@@ -53,7 +53,9 @@ def conditions(**statuses: str) -> dict[str, Any]:
             "generation 1->2, observed 0->1, desired 0->3",
         ),
         ("controllerrevisions", {"revision": 1}, {"revision": 3}, "revision 1->3"),
-        ("events", {"reason": "Failed", "message": "m"}, {"reason": "Failed", "message": "m", "count": 4}, "count -->4"),
+        ("events", {"reason": "Failed", "message": "m"}, {"reason": "Failed", "message": "m of x", "count": 4}, "Failed count 1->4"),
+        ("events", {"reason": "Failed", "message": "m"}, {"reason": "Failed", "message": "of another"}, "Failed of another"),
+        ("events", {"reason": "Failed", "message": "m"}, {"reason": "Made", "message": "n"}, "Failed->Made: n"),
     ],
 )
 def test_summarise(resource: str, before: dict[str, Any], after: dict[str, Any], told: str) -> None:

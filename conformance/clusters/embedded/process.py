@@ -112,11 +112,11 @@ class Supervisor:
         return f"{what} {self._told(message['tail'], Path(message['log']))}"
 
     def _told(self, tail: Sequence[str], log: Path) -> str:
-        if not tail:
-            return f"The log of {log.stem} is empty."
         kept = self._kept(log)
-        where = f" ({kept})" if kept else ""
-        return f"The log of {log.stem}{where} says:\n" + "\n".join(f"    {shortened(line)}" for line in tail)
+        where = [f"    (the whole log: {kept})"] if kept else []
+        if not tail:
+            return f"{log.stem} wrote nothing to its log."
+        return "\n".join([f"The log of {log.stem} says:", *(f"    {shortened(line)}" for line in tail), *where])
 
     def _kept(self, log: Path) -> Path | None:
         """A copy of a log that outlives the run directory; None where there is no place for it."""
