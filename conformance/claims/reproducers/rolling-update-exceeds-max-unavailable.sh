@@ -1,9 +1,9 @@
 expected='at no moment of a rolling update are more than maxUnavailable (2) of the three nodes without an available pod'
 
 # It is a race: a pod's object has to go while the controller is in the middle of a sync, between a first look for nodes without a pod
-# and a second one at the pods of all nodes. What lies between the two is the creation of pods. Here the API server answers to that a second
-# and a half late, as one far away does, though everybody else sees the new pod at once: it tells of it to an audit webhook that is not there,
-# and tries five times. So the race comes within a few updates.
+# and a second one at the pods of all nodes. What lies between the two is the creation of pods. Here the API server answers to that three
+# seconds late, though everybody sees the new pod at once: it tells of it to an audit webhook that is not there, and tries five times. So the
+# race comes within a few updates.
 mkdir "$work/audit"
 cat >"$work/audit/policy.yaml" <<'YAML'
 apiVersion: audit.k8s.io/v1
@@ -39,12 +39,13 @@ kubeadmConfigPatches:
         audit-policy-file: /etc/kubernetes/audit/policy.yaml
         audit-webhook-config-file: /etc/kubernetes/audit/webhook.yaml
         audit-webhook-mode: blocking
-        audit-webhook-initial-backoff: 200ms
+        audit-webhook-initial-backoff: 400ms
       extraVolumes:
         - {name: audit, hostPath: /etc/kubernetes/audit, mountPath: /etc/kubernetes/audit, readOnly: true, pathType: Directory}
 YAML
 come 300 node --all --for=condition=Ready
-# Each pod is Ready four seconds after it started. Probes that are slow do not make it unready.
+# Each pod is Ready four seconds after it started. Of two that are deleted together one takes longer to end. Probes that are slow do not make
+# a pod unready.
 kubectl apply -f - <<YAML
 apiVersion: apps/v1
 kind: DaemonSet
@@ -60,7 +61,8 @@ spec:
         - name: agent
           image: "${IMAGE:-busybox:1}"
           imagePullPolicy: IfNotPresent
-          command: [sh, -c, 'trap "exit 0" TERM; while :; do sleep 1; done']
+          env: [{name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}]
+          command: [sh, -c, 'trap "case \$NODE in *2) sleep 1 ;; *3) sleep 2 ;; esac; exit 0" TERM; while :; do sleep 1; done']
           readinessProbe: {exec: {command: ["true"]}, initialDelaySeconds: 4, periodSeconds: 1, timeoutSeconds: 30, failureThreshold: 30}
 YAML
 kubectl rollout status daemonset/agent --timeout=300s
