@@ -89,7 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
             stack.enter_context(worker.ending.listening())
             config.add_cleanup(stack.close)
     except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(outcome.paragraph(str(error))) from None
 
 
 def pytest_report_header() -> str:
@@ -103,10 +103,10 @@ def _told_once(session: pytest.Session) -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(outcome.paragraph(str(error))) from None
     except ConformanceError as error:
         # pytest.exit() would say it twice here.
-        sys.stderr.write(f"ERROR: {error}\n")
+        sys.stderr.write(f"ERROR: {outcome.paragraph(str(error))}\n")
         raise session.Failed(str(error)) from None
 
 
@@ -290,7 +290,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return report
     if call.excinfo is not None:
         item.stash.setdefault(ERROR, call.excinfo.value)
+        worker = item.config.stash[WORKER]
         if isinstance(call.excinfo.value, Unwritable):
+            worker.unwritten = worker.unwritten or str(call.excinfo.value)
+            item.session.shouldfail = UNWRITTEN
+        elif report.failed and call.when != "call" and worker.broke_off(call.excinfo.value):
+            report.longrepr = worker.unwritten  # Allure writes when fixtures begin and end
             item.session.shouldfail = UNWRITTEN
         if isinstance(call.excinfo.value, ConformanceError) and report.failed:
             report.longrepr = outcome.told(item, call.excinfo)
@@ -325,6 +330,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> Generator[None, object, object]:
     """End the worker's cluster, behind pytest's own end of fixtures; the controller writes the report, whatever happened before."""
     worker = session.config.stash[WORKER]
+    worker.ending.finishing = True
     result = None
     try:
         result = yield
@@ -332,6 +338,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
         if not worker.broke_off(error):
             raise
     session.exitstatus = worker.finish(exitstatus, time.time())
+    if worker.ending.by:
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
     return result
 
 

@@ -133,12 +133,17 @@ def writing(folder: Path) -> Iterator[None]:
 
 def refusal(folder: Path, error: BaseException | None) -> OSError | None:
     """The error, or what it came from, if that is a disk that takes nothing more, or a file of the folder that cannot be written."""
-    while error is not None:
-        if isinstance(error, OSError):
-            file = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
-            if error.errno in _DISK or (file is not None and folder.absolute() in file.absolute().parents):
-                return error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    waiting = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, OSError):
+            file = Path(os.fsdecode(one.filename)) if isinstance(one.filename, str | bytes) else None
+            if one.errno in _DISK or (file is not None and folder.absolute() in file.absolute().parents):
+                return one
+        if isinstance(one, BaseExceptionGroup):
+            waiting += one.exceptions
+        if one is not None:
+            waiting.append(one.__cause__ or (None if one.__suppress_context__ else one.__context__))
     return None
 
 

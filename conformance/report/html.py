@@ -7,8 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from conformance.claims import families, findings, registry
-from conformance.claims.findings import Finding
+from conformance.claims import families, registry
 from conformance.guarantees.judge import Broken
 from conformance.report.causes import causes
 from conformance.report.drawing import tag, tooltip
@@ -18,6 +17,7 @@ from conformance.report.reasons import because, words
 from conformance.report.rendering import SIGNS, date, duration, environment, made_here, policy
 from conformance.report.replay import Replay, pictures, replay
 from conformance.report.results import ScenarioResult
+from conformance.report.sightings import finding_views
 from conformance.report.story import Line
 from conformance.report.style import PATTERNS, asset, picture_style
 from conformance.report.verdicts import VERDICTS, ClaimVerdict, Scenario, Verdict
@@ -98,7 +98,7 @@ def page(report: Report) -> str:
             evidence={scenario.id: evidence_for(report, scenario) for scenario in report.scenarios},
             left_out=left_out(report),
             trouble=[scenario for scenario in report.scenarios if scenario.outcome in TROUBLE],
-            proved=proved(report),
+            proved=[view for view in finding_views(report) if view.sightings],
             promises=promises(),
             place=lambda _, broken: broken.at,
             title_of=family_title,
@@ -168,14 +168,6 @@ def by_family(report: Report) -> list[tuple[str, list[Scenario]]]:
     for scenario in sorted(report.scenarios, key=lambda each: (each.family, each.id)):
         groups.setdefault(scenario.family, []).append(scenario)
     return list(groups.items())
-
-
-def proved(report: Report) -> list[tuple[Finding, list[str]]]:
-    """The findings that were shown, each with the scenarios that did."""
-    groups: dict[str, list[str]] = {}
-    for case, finding in report.findings:
-        groups.setdefault(finding.id, []).append(case.id)
-    return [(findings.load()[name], list(dict.fromkeys(scenarios))) for name, scenarios in groups.items()]
 
 
 def logs(folder: Path) -> list[str]:

@@ -27,6 +27,8 @@ class Ending:
         self.by = ""
         #: The processes of pytest-xdist's workers, in its controller.
         self.workers: list[int] = []
+        #: Whether the run has come to its end by itself: a signal is noted then, and changes nothing more.
+        self.finishing = False
         self._told = False
 
     @contextlib.contextmanager
@@ -46,7 +48,8 @@ class Ending:
                 signal.signal(number, handler)
 
     def _interrupt(self, number: int, _: FrameType | None) -> None:
-        if self.by:
+        if self.by or self.finishing:
+            self.by = self.by or signal.Signals(number).name
             self._already()
             return
         self.by = signal.Signals(number).name

@@ -154,6 +154,11 @@ def told(item: pytest.Item, error: pytest.ExceptionInfo[BaseException]) -> Any:
     return shown
 
 
+def paragraph(text: str) -> str:
+    """A text with no line that is longer than people read on a terminal."""
+    return "\n".join(part for line in text.splitlines() for part in folded(line))
+
+
 def folded(line: str) -> list[str]:
     """A line in parts that a terminal shows whole, between words; a command in it is longer than that only if a word is."""
     if len(line) <= LONGEST:

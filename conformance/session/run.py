@@ -19,6 +19,7 @@ from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.trace import Trace
 from conformance.kube.resources import path
 from conformance.report.gather import promises
+from conformance.report.terminal import plural
 from conformance.session.settings import Settings
 from conformance.trace.entries import Header
 from conformance.trace.recorder import Recorder, Recording
@@ -132,8 +133,7 @@ class ScenarioRun:
         lines = []
         for tally in broken:
             promise, source = promises().get(tally.id, ("", ""))
-            times = "once" if tally.violated == 1 else f"{tally.violated} times"
-            lines.append(f"{tally.id} was violated {times}. The promise ({source}): “{promise}”")
+            lines.append(f"{tally.id} was violated {plural(tally.violated, 'time')}. The promise ({source}): “{promise}”")
             lines += [f"  at {broken.at:.3f} s, entry {broken.seq}: {broken.message}" for broken in tally.violations[:5]]
         lines.append(f"Judge it again: {self.again}")
         raise PromiseBroken("\n".join(lines))

@@ -32,6 +32,7 @@ from conformance.session.settings import Settings, runs_folder
 
 USAGE = "conformance_usage"
 RUN = "conformance_run"
+UNWRITTEN = "conformance_unwritten"
 COMPONENTS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "kubectl")
 
 
@@ -54,7 +55,8 @@ class Worker:
         self.run = getattr(config, "workerinput", {}).get(RUN) or secrets.token_hex(8)
         self.items: list[str] = []
         self._usage = ""
-        self._unwritten = ""
+        #: What keeps the report from being written, in a sentence; empty if nothing does.
+        self.unwritten = ""
         self._junit: tuple[Path, bytes | None] | None = None
         self._prepared = False
         self._binaries: dict[str, Path] | None = None
@@ -94,6 +96,8 @@ class Worker:
 
     def _claim_folder(self) -> None:
         folder.prepare(self.settings.report)
+        if self.is_worker:
+            return
         stack = contextlib.ExitStack()
         stack.enter_context(folder.held(self.settings.report))
         self.config.add_cleanup(stack.close)
@@ -118,7 +122,7 @@ class Worker:
         scenarios = [item for item in items if item.get_closest_marker("scenario") is not None]
         if not scenarios or self.only_looks:
             return
-        if not self.wants_scenarios and not self.is_worker:  # marked in a way that the text does not show
+        if not self.wants_scenarios:  # marked in a way that the text does not show
             self._claim_folder()
         if not self._prepared:
             self.prepare()
@@ -138,6 +142,7 @@ class Worker:
     def hear(self, said: dict[str, Any]) -> None:
         """In the controller: take what a worker handed over; all of them say the same."""
         self._usage = said.get(USAGE, self._usage)
+        self.unwritten = self.unwritten or said.get(UNWRITTEN, "")
 
     def broke_off(self, error: BaseException) -> bool:
         """Whether an error means that what belongs into the report cannot be written, whoever wrote it: the suite, JUnit, Allure.
@@ -146,7 +151,7 @@ class Worker:
         """
         refusal = folder.refusal(self.settings.report, error)
         if refusal is not None:
-            self._unwritten = self._unwritten or str(folder.unwritable(self.settings.report, refusal))
+            self.unwritten = self.unwritten or str(folder.unwritable(self.settings.report, refusal))
         return refusal is not None
 
     def finish(self, exitstatus: int | pytest.ExitCode, now: float) -> int | pytest.ExitCode:
@@ -174,10 +179,13 @@ class Worker:
                 results = folder.results(self.settings.report)
                 self.summary = self._told(results)
         except Unwritable as error:
-            self._unwritten = self._unwritten or str(error)
-        if self._unwritten:
-            self.summary.append(f"ERROR: {self._unwritten}")
-            return pytest.ExitCode.TESTS_FAILED if exitstatus == pytest.ExitCode.OK else exitstatus
+            self.unwritten = self.unwritten or str(error)
+        if self.unwritten:
+            if self.is_worker:
+                self.config.workeroutput[UNWRITTEN] = self.unwritten  # type: ignore[attr-defined]
+            self.summary.append(f"ERROR: {self.unwritten}")
+            # To pytest-xdist a worker that stops is an interrupted run.
+            return exitstatus if self.ending.by else pytest.ExitCode.TESTS_FAILED
         if results and exitstatus == pytest.ExitCode.OK and all(result.outcome == "left-out" for result in results):
             self.summary.append("No scenario could run on this cluster: that is a failure, not a success.")
             return pytest.ExitCode.TESTS_FAILED

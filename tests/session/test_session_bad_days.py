@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from conformance.report import folder
+from conformance.session.run import ScenarioRun
 
 ROOT = Path(__file__).parents[2]
 HEAD = """
@@ -117,7 +122,7 @@ def test_scenarios_are_known_by_their_mark_wherever_they_lie(project: Path) -> N
         (["-k", "test_other"], {}, pytest.ExitCode.OK, "still those of the run before"),
     ):
         done = run(project, *arguments, **environment)
-        said = done.stdout + done.stderr
+        said = " ".join((done.stdout + done.stderr).split())
         assert done.returncode == code, said
         assert said.count(words) == 1, said
         assert before == {file: file.read_bytes() for file in before}, f"{arguments} {environment} cost the report of the run before"
@@ -154,12 +159,11 @@ appending, store.Writer.append = store.Writer.append, append
 }
 
 
-@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
-@pytest.mark.parametrize("writer", WRITERS)
-def test_a_disk_that_is_full_is_one_paragraph_whoever_writes(project: Path, workers: list[str], writer: str) -> None:
+@pytest.mark.parametrize(("writer", "workers"), [*((writer, []) for writer in WRITERS), ("result", ["-n", "2"])])
+def test_a_disk_that_is_full_is_one_paragraph_whoever_writes(project: Path, writer: str, workers: list[str]) -> None:
     (project / "mine" / "conftest.py").write_text(FULL + WRITERS[writer])
     done = run(project, *workers)
-    said = done.stdout + done.stderr
+    said = " ".join((done.stdout + done.stderr).split())
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, said
     assert "(No space left on device). Mend" in said
     assert "ree some space" in said
@@ -189,16 +193,20 @@ def test_what_was_left_out_is_one_line(project: Path) -> None:
     done = run(project, "-ra")
     assert done.returncode == pytest.ExitCode.OK, done.stdout
     assert [line for line in done.stdout.splitlines() if "lacks real-kubelet" in line or line.startswith("SKIPPED")] == [
-        "left out, 12 pytest items: embedded lacks real-kubelet (its kubelets are simulated; take a kind or existing cluster for real ones)"
+        "left out, 12 pytest items: this cluster lacks real-kubelet (its kubelets are simulated; take a kind or existing cluster for real ones)"
     ]
     assert "1 passed, 12 left out" in done.stdout
 
 
 def test_two_runs_into_one_folder_are_refused(project: Path) -> None:
-    from conformance.report import folder
-
     folder.prepare(project / "report")
     with folder.held(project / "report"):
         done = run(project)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert f"another run is writing into this folder (process {os.getpid()})" in done.stderr
+
+
+def test_commands_that_are_shown_can_be_given_to_a_shell() -> None:
+    file = Path('rep öl & "q"') / "traces" / "x.jsonl"
+    said = ScenarioRun.again.fget(SimpleNamespace(file=file))  # type: ignore[attr-defined]
+    assert shlex.split(said) == ["python", "-m", "conformance", "judge", str(file)]

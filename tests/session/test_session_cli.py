@@ -18,7 +18,7 @@ from conformance.components import versions
 from conformance.components.engine import prepare, usable
 from conformance.errors import BuildError, ClusterError, ToolMissing
 from conformance.report import folder
-from conformance.report.results import Run
+from conformance.report.results import FORMAT, Run
 from conformance.trace import store
 from conformance.trace.entries import Entry, Header
 from tests.report import synthetic
@@ -157,7 +157,7 @@ def test_a_report_is_written_again(tmp_path: Path, capsys: pytest.CaptureFixture
     made = tmp_path / "report"
     folder.prepare(made)
     folder.clear(made, "run")
-    folder.save_run(made, Run("0.1.0", "v1.37.1", "embedded"))
+    folder.save_run(made, Run("0.1.0", "v1.37.1", "embedded", format=FORMAT))
     assert main(["report", str(made)]) == 0
     assert (made / "index.html").is_file()
     assert str(made / "index.html") in capsys.readouterr().out

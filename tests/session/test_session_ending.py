@@ -44,8 +44,7 @@ import pytest
 def slow_to_end():
     yield
     Path("ending").touch()
-    while True:
-        pass
+    Path("gate").read_text()
 """
 
 
@@ -136,3 +135,29 @@ def test_at_the_end_of_a_scenario(project: Path, number: signal.Signals) -> None
     run.send_signal(number)
     said = ends(run, project)
     assert f"the run was ended by {number.name}" in said
+
+
+#: A page that takes its time, on a run that is over but for that.
+SLOW_PAGE = """
+from pathlib import Path
+from conformance.report import html
+
+def write(report):
+    Path("writing").touch()
+    Path("gate").read_text()
+    return writing(report)
+
+writing, html.write = html.write, write
+"""
+
+
+def test_while_the_report_is_written_it_is_written_whole(project: Path) -> None:
+    (project / "mine" / "conftest.py").write_text(SLOW_PAGE)
+    run = begin(project, "-k", "short")
+    appears(project / "writing", run)
+    run.send_signal(signal.SIGTERM)
+    (project / "gate").write_text("go on")
+    said = ends(run, project)
+    assert "report: " in said
+    statement = json.loads((project / "report" / "statement.json").read_text())
+    assert (statement["complete"], statement["outcomes"]) == (True, {"passed": 1})

@@ -101,7 +101,10 @@ def test_collecting_builds_nothing_and_writes_nothing(project: Path) -> None:
 def test_a_cluster_that_cannot_start_is_an_error_with_a_report(project: Path) -> None:
     done = run(project, *own_components(project))
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
-    assert "etcd" in done.stdout
+    assert "DaemonSets on Kubernetes v1.37.1 (embedded): 1 scenario: 1 error" in done.stdout, "the version is known from the option"
+    assert "ERROR scenarios/test_it.py::test_it - etcd of the embedded cluster ended by itself (exit code 3)" in done.stdout
+    [log] = (project / "report" / "logs").glob("*/etcd.log")
+    assert str(log) in done.stdout, "the log that is named has to be there"
     assert "Traceback" not in done.stdout
     assert (project / "report" / "index.html").is_file()
     assert '"error"' in (project / "report" / "statement.json").read_text()
