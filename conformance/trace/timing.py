@@ -44,6 +44,11 @@ def as_served(entries: Sequence[Entry]) -> list[Entry]:
     return _placed(entries, bounds)
 
 
+def server_clock(entries: Sequence[Entry]) -> float | None:
+    """What the API server's clock (seconds since 1970) needs added to be the trace's; None if no audit log has told."""
+    return _clock(entries, _answers(entries))
+
+
 def _answers(entries: Iterable[Entry]) -> dict[int, tuple[float, float]]:
     """When the write behind a resourceVersion was received and answered. The first one made the change; later ones changed nothing."""
     found: dict[int, tuple[float, float]] = {}
@@ -54,7 +59,7 @@ def _answers(entries: Iterable[Entry]) -> dict[int, tuple[float, float]]:
 
 
 def _clock(entries: Iterable[Entry], answers: dict[int, tuple[float, float]]) -> float | None:
-    """What the API server's clock needs added to be the trace's; None if no change has told.
+    """See `server_clock`.
 
     No change arrives before its write was received: what is added is too much by the time that the quickest of them took, never too little.
     """

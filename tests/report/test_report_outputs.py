@@ -77,7 +77,7 @@ def test_a_trace_judged_again_is_told() -> None:
     broken = synthetic.tally("G3", violated=[synthetic.violation(stories.rolling_update(broken=True))])
     said = terminal.judged(synthetic.header("R02"), [broken, synthetic.tally("G10", undecided=2)])
     assert said[1] == "G3   violated  evaluated 40, could have failed 12, violated 1"
-    assert "entry 63" in said[2]
+    assert "entry 64" in said[2]
     assert said[3].endswith("undecided 2")
     assert said[4] == "    undecided: pods between rv 120 and 140 may have been missed"
 
