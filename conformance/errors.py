@@ -18,6 +18,7 @@ Messages are one paragraph: what is wrong, and what to do about it.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -78,7 +79,14 @@ class NotOffered(ConformanceError):
 
 
 class WaitExpired(ConformanceError, AssertionError):
-    """A wait ran out; the message says what was expected, what was last seen, and what happened in between."""
+    """A wait ran out; the message says what was expected, what was last seen, and what happened in between.
+
+    `unmet` are the descriptions of the conditions that did not hold (of a window that was left: of all of them).
+    """
+
+    def __init__(self, message: str, unmet: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.unmet = tuple(unmet)
 
 
 def refused(error: OSError) -> str:

@@ -13,7 +13,7 @@ import pytest
 from conformance.claims import findings
 from conformance.claims.checks import Check
 from conformance.components.versions import Minor
-from conformance.errors import LONGEST, ConformanceError, shortened
+from conformance.errors import LONGEST, ConformanceError, WaitExpired, shortened
 from conformance.handles.evidence import AGAINST, Evidence
 from conformance.report.results import FORMAT, Outcome, Reason, ScenarioResult
 from conformance.session import suite
@@ -77,7 +77,7 @@ def reason_of(
     if outcome == "failed" and (error is None or isinstance(error, PromiseBroken) or not isinstance(error, AGAINST)):
         return Reason("guarantee", names=[tally.id for tally in tallies if tally.violated])
     if outcome == "failed":
-        return Reason("check", text=_first_line(error))
+        return Reason("check", text=_missed(error))
     if outcome == "error":
         return Reason("broke", text=f"{type(error).__name__}: {_first_line(error)}" if error is not None else "it did not get to its end")
     return None
@@ -90,10 +90,15 @@ def checks_of(evidence: Evidence | None, run: ScenarioRun | None) -> list[Check]
     return [msgspec.structs.replace(check, held=check.held and check.guarantee not in violated) for check in checks]
 
 
+def _missed(error: BaseException | None) -> str:
+    """What a failed check was looking for, or else what it says."""
+    if isinstance(error, WaitExpired) and error.unmet:
+        return f"this did not come about, or did not last: {' and '.join(error.unmet)}"
+    return _first_line(error)
+
+
 def _first_line(error: BaseException | None) -> str:
-    """The first line of an error, and the next one where the first only announces it."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] if error is not None else []
-    return " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "") if error is not None else ""
 
 
 def result_of(

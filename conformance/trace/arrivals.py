@@ -98,8 +98,9 @@ class Arrivals:
                 caught_up=self._caught_up(since),
                 access=self._access,
             )
+            unmet = [condition.description for condition in conditions if not condition.holds(self.world)]
         self._note("wait expired", {"for": wait.text, "within": limit})
-        raise WaitExpired(message)
+        raise WaitExpired(message, unmet)
 
     def stays(self, *conditions: Condition, seconds: float, scale: float = 1.0) -> None:
         """Hold a window of `seconds` times `scale` open, at every event of which all conditions must hold; WaitExpired if one does not."""
@@ -117,7 +118,7 @@ class Arrivals:
                 raise wait.error
             message = waits.broken(wait, self._between(), after=after, seconds=length, access=self._access)
         self._note("window broken", {"for": wait.text, "after": round(after, 3)})
-        raise WaitExpired(message)
+        raise WaitExpired(message, [condition.description for condition in conditions])
 
     @contextlib.contextmanager
     def _watched(self, wait: Wait) -> Iterator[None]:
