@@ -1,4 +1,6 @@
-"""The command `conformance`: build, up, down, judge, report, claims, versions, clean. Each command calls one room and prints its answer.
+"""The command `conformance`: build, up, down, judge, tell, reproduce, report, claims, versions, clean.
+
+Each command calls one room and prints its answer.
 
 Exit codes are pytest's: 0 done, 1 a promise was broken or something failed, 2 interrupted, 3 a fault of this program, 4 wrong usage.
 """
@@ -89,6 +91,15 @@ def _parser() -> argparse.ArgumentParser:
     judge = commands.add_parser("judge", help="judge a recorded trace again, without a cluster")
     judge.add_argument("trace", type=Path, metavar="TRACE")
     judge.set_defaults(run=_judge)
+
+    tell = commands.add_parser("tell", help="tell what happened in a recorded trace, in a few lines to paste into an issue")
+    tell.add_argument("trace", type=Path, metavar="TRACE")
+    tell.add_argument("--lines", type=int, default=30, metavar="N", help="at most so many lines (default: 30)")
+    tell.set_defaults(run=_tell)
+
+    reproduce = commands.add_parser("reproduce", help="print a bash script that shows a finding with kubectl on a kind cluster of its own")
+    reproduce.add_argument("finding", metavar="FINDING", help="its id, as in the report and in docs/findings.md")
+    reproduce.set_defaults(run=_reproduce)
 
     report = commands.add_parser(
         "report", help="write the page and the statement of a report folder again, or those of several, side by side"
@@ -287,6 +298,25 @@ def _judge(arguments: argparse.Namespace) -> int:
     for line in judged(header, tallies):
         print(line)
     return 1 if any(tally.violated for tally in tallies) else 0
+
+
+def _tell(arguments: argparse.Namespace) -> int:
+    from conformance.report import telling  # noqa: PLC0415
+
+    if arguments.lines < telling.FEWEST:
+        raise UsageError(
+            f"--lines {arguments.lines}: a story needs {telling.FEWEST} lines at least; name more, or leave it at {telling.LINES}."
+        )
+    print("\n".join(telling.told(arguments.trace, arguments.lines)))
+    return 0
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    from conformance.claims import findings, reproducing  # noqa: PLC0415
+
+    [finding] = findings.resolve([arguments.finding])
+    print(reproducing.script(finding), end="")
+    return 0
 
 
 def _report(arguments: argparse.Namespace) -> int:

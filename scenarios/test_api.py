@@ -47,7 +47,7 @@ def test_defaults_and_what_a_daemonset_has_not(cluster: ScenarioCluster, daemons
         scaled = cluster.kubectl("scale", f"daemonset/{agent.name}", "--replicas=3", check=False)
         assert scaled.code == 1
         assert "could not find the requested resource" in scaled.err
-    with shows("D1-67"):
+    with shows("001-36", "D1-67"):
         [daemonsets] = [there for there in cluster.api.get("/apis/apps/v1")["resources"] if there["name"] == "daemonsets"]
         assert (daemonsets["kind"], daemonsets["namespaced"]) == ("DaemonSet", True)
     with shows("000-12"):

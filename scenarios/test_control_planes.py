@@ -29,10 +29,10 @@ TOLERATED = {
 }
 #: What the nodes that get a pod show, and those that get none.
 REACHED = {
-    "none": ("000-05", "000-25", "002-33", "004-23", "004-24", "004-28", "D1-24", "D4-01", "D4-02", "D4-05", "D4-06", "D9-34"),
+    "none": ("000-05", "000-25", "002-33", "003-33", "004-23", "004-24", "004-28", "D4-01", "D4-02", "D4-05", "D9-34"),
     "master": ("003-07", "D1-45", "D5-10"),
     "control-plane": ("001-15", "002-08", "002-43", "004-09", "004-11", "D1-45", "D5-10"),
-    "both": ("004-11", "004-22", "D1-45", "D1-68", "D5-10"),
+    "both": ("004-11", "004-22", "004-31", "D1-45", "D1-68", "D5-10"),
     "everything": ("D1-45", "D5-10"),
 }
 
@@ -80,8 +80,26 @@ def test_documented_manifests_reach_the_nodes_they_tolerate(cluster: ScenarioClu
     trace.expect_creations(agent, len(reached))
 
 
+@scenario("T06")
+@needs(Capability.CHANGE_NODE, nodes=1)
+def test_application_pods_stay_off_the_control_plane(cluster: ScenarioCluster, trace: Trace) -> None:
+    """An application's pod without the toleration waits for ever rather than run on a control-plane node; with it, it runs there."""
+    [control_plane] = cluster.nodes.join(1, labels={"pool": "control"}, control_plane=True)
+    pods = {name: cluster.bare_pod(name, control_plane, labels={"app": name}) for name in ("workload", "tolerant")}
+    for pod in pods.values():
+        del pod["spec"]["nodeName"]
+        pod["spec"]["nodeSelector"] = {"pool": "control"}
+    pods["tolerant"]["spec"]["tolerations"] = TOLERATIONS["control-plane"]
+
+    for pod in pods.values():
+        cluster.create_pod(pod)
+
+    trace.until(cluster.pod_runs("tolerant"), cluster.pod_waits("workload", saying="untolerated taint"), shows="004-35")
+    trace.stays(cluster.pod_unbound("workload"), seconds=3, shows="004-35")
+
+
 @scenario("T06", seconds=12)
-@needs(Capability.REAL_KUBELET, Capability.NODE_RESTART, nodes=1)
+@needs(Capability.REAL_KUBELET, Capability.KUBEADM, nodes=2)
 def test_kubeadm_keeps_workloads_off_its_control_plane(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
     """The node that kubeadm has marked as control plane takes no pod without the toleration, and no daemon pod; elsewhere both run."""
     [control_plane] = cluster.nodes.join(1, control_plane=True)
@@ -95,7 +113,7 @@ def test_kubeadm_keeps_workloads_off_its_control_plane(cluster: ScenarioCluster,
         cluster.pod_waits("workload", saying="untolerated taint"),
         cluster.tainted(control_plane, "node-role.kubernetes.io/control-plane"),
         agent.status(desired_number_scheduled=0),
-        shows=("003-11", "004-10", "004-21"),
+        shows=("003-11", "004-10", "004-21", "004-35"),
     )
     trace.stays(agent.absent_from(control_plane), seconds=3)
     [worker] = cluster.nodes.join(1)

@@ -14,7 +14,10 @@ def test_without_a_scheduler_every_node_has_one_pod_that_waits(cluster: Scenario
     nodes = cluster.nodes.join(2)
     scheduler = cluster.component("kube-scheduler")
     scheduler.pause()
+    ordinary = cluster.bare_pod("ordinary", nodes[0], labels={"app": "other"})
+    del ordinary["spec"]["nodeName"]
 
+    cluster.create_pod(ordinary)
     agent = daemonset("agent.yaml")
 
     unbound = agent.pods_where("two pods that nobody has bound", lambda pods: [pod.spec.node_name for pod in pods] == ["", ""])
@@ -22,7 +25,9 @@ def test_without_a_scheduler_every_node_has_one_pod_that_waits(cluster: Scenario
     trace.until(unbound, agent.pending_on(*nodes), counted, shows="D9-32")
     before = agent.uids()
     trace.stays(unbound, agent.keeps(before), seconds=5, shows=("000-20", "002-35", "002-L2"))
+    trace.stays(cluster.pod_unbound("ordinary"), seconds=1, shows="002-69")
     scheduler.resume()
+    trace.until(cluster.pod_runs("ordinary"), shows="002-69")
     running = (agent.exactly_on(*nodes), agent.keeps(before), agent.status(number_available=2))
     trace.until(*running, shows=("000-08", "000-20", "D1-27"))
     trace.expect_creations(agent, 2)
@@ -114,6 +119,22 @@ def test_an_unbound_pod_that_cannot_end_is_collected(cluster: ScenarioCluster, d
     scheduler.resume()
     trace.until(cluster.pod_absent(held), agent.exactly_on(node), agent.status(number_available=1))
     trace.expect_creations(agent, 2)
+
+
+@scenario("X04", seconds=15)
+@needs(Capability.COMPONENT_CONTROL, nodes=1)
+def test_without_its_controller_a_daemonset_makes_nothing(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """While the controller manager is stopped a DaemonSet is taken and stored, and nothing comes of it; when it is back the pods come."""
+    [node] = cluster.nodes.join(1)
+    controllers = cluster.component("kube-controller-manager")
+    controllers.stop()
+
+    agent = daemonset("agent.yaml")
+
+    trace.stays(agent.unobserved(), agent.without_pods(), trace.has_revisions(agent), seconds=4, shows="000-26")
+    controllers.start()
+    trace.until(agent.exactly_on(node), agent.status(number_available=1), within=120, shows="000-26")
+    trace.expect_creations(agent, 1)
 
 
 @scenario("X04", seconds=15)

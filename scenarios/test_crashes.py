@@ -22,7 +22,8 @@ def test_a_crash_loop_is_left_to_the_kubelet(cluster: ScenarioCluster, daemonset
 
     trace.until(agent.restarted(3, *nodes), within=120)
 
-    trace.until(agent.status(number_ready=0, number_unavailable=2, current_number_scheduled=2), agent.keeps(before))
+    counted = agent.status(number_ready=0, number_unavailable=2, current_number_scheduled=2)
+    trace.until(counted, agent.keeps(before), shows="D9-39")
     trace.stays(agent.keeps(before), cluster.no_event("FailedDaemonPod", agent), seconds=3, shows="001-17")
     trace.expect_creations(agent, 2)
 

@@ -26,7 +26,9 @@ def test_neither_an_update_nor_a_deletion_asks_the_budget(cluster: ScenarioClust
     trace.until(agent.replaced(before, nodes[0]), agent.exactly_on(*nodes), agent.status(number_available=2), shows="D2-17")
     agent.set_image()
 
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), shows="D8-03")
+    # The controller deletes: an eviction would have been refused.
+    deleted = cluster.event("SuccessfulDelete", agent, times=2)
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), deleted, shows="D8-03")
     trace.expect_creations(agent, 2 + 1 + 2)
 
 

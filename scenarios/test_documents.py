@@ -1,6 +1,8 @@
 """The manifests and commands that the documents show, run as they are printed and as they are meant."""
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -16,10 +18,13 @@ from conformance import (
     shows,
 )
 
+#: What of a document's manifest is looked at when it runs.
+PARTS = ("applied", "node_labels", "resources", "grace", "host_paths", "labels", "image", "commands")
+
 
 @scenario("P01")
 @needs(nodes=2)
-@pytest.mark.parametrize("document", documents("applied", "node_labels", "resources", "grace", "host_paths", "labels", "commands"))
+@pytest.mark.parametrize("document", documents(*PARTS))
 def test_documented_manifests_run(cluster: ScenarioCluster, trace: Trace, document: Document) -> None:
     """The manifests that the documents show run one pod on every node, with the quality of service that their resources ask for."""
     nodes = cluster.nodes.join(2, labels=document.node_labels)
@@ -29,7 +34,8 @@ def test_documented_manifests_run(cluster: ScenarioCluster, trace: Trace, docume
         cluster.kubectl("apply", "-f", "-", stdin=cluster.manifest_text(document.file))
     agent = cluster.find(document.daemonset)
 
-    trace.until(agent.exactly_on(*nodes), agent.status(desired_number_scheduled=2, number_available=2))
+    trace.until(agent.exactly_on(*nodes), agent.status(desired_number_scheduled=2, number_available=2), shows=about.applied)
+    image = _image(cluster.adapted(cluster.manifest(document.file)))
     pods = trace.past.created(agent)
     assert len(pods) == 2
     for pod in pods:
@@ -39,11 +45,14 @@ def test_documented_manifests_run(cluster: ScenarioCluster, trace: Trace, docume
             assert pod["status"]["qosClass"] == document.qos
             assert container["resources"].get("requests", {}) == document.requests
             assert container["resources"].get("limits", {}) == document.limits
+        with shows(*about.image):
+            assert (container["image"], container["imagePullPolicy"]) == (image, document.pull_policy)
         with shows(*about.grace):
             assert spec["terminationGracePeriodSeconds"] == document.grace
         with shows(*about.node_labels):
             assert spec.get("nodeSelector", {}) == document.node_labels
         with shows(*about.labels):
+            assert agent.get()["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
             assert set(document.only_on_daemonset).isdisjoint(pod["metadata"]["labels"])
             assert set(document.only_on_daemonset) <= set(agent.get()["metadata"].get("labels", {}))
         with shows(*about.host_paths):  # a real kubelet runs no container whose mounts it cannot make
@@ -55,6 +64,21 @@ def test_documented_manifests_run(cluster: ScenarioCluster, trace: Trace, docume
             answer = cluster.kubectl(*command.arguments)
             assert len(answer.out.splitlines()) == command.lines, answer.out
     trace.expect_creations(agent, 2)
+
+
+@scenario("V04")
+@pytest.mark.parametrize("document", documents("namespace"))
+def test_documented_manifests_name_their_namespace(cluster: ScenarioCluster, document: Document) -> None:
+    """The manifests that the documents show are for a namespace by name: kubectl takes them for that one, and refuses them for another."""
+    text = cluster.manifest_text(document.file, own_namespace=False)
+    create = ("create", "--dry-run=client", "-f", "-", "-o", "jsonpath={.metadata.namespace}/{.metadata.name}")
+
+    with shows(*document.shows.namespace):
+        named = cluster.kubectl("--namespace", document.namespace, *create, stdin=text)
+        assert named.out == f"{document.namespace}/{document.daemonset}"
+        other = cluster.kubectl(*create, stdin=text, check=False)
+        assert other.code == 1
+        assert "does not match the namespace" in other.err
 
 
 @scenario("V01")
@@ -121,3 +145,8 @@ def test_the_documented_commands_print_the_strategy(cluster: ScenarioCluster) ->
         assert dry == ["RollingUpdate", "<no value>"]
         assert cluster.kubectl("get", "daemonset/agent", "-o", strategy).out == "RollingUpdate"
         assert live == "RollingUpdate"
+
+
+def _image(manifest: Mapping[str, Any]) -> str:
+    [container] = manifest["spec"]["template"]["spec"]["containers"]
+    return str(container["image"])

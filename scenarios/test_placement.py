@@ -88,6 +88,30 @@ def test_a_file_is_enough_to_describe_a_daemonset(cluster: ScenarioCluster, trac
     trace.expect_creations(agent, 1)
 
 
+#: What agents ask for that look after their node.
+PRIVILEGED = {"spec": {"containers": [{"name": "agent", "securityContext": {"privileged": True}}]}}
+
+
+@scenario("X01", seconds=15)
+@needs(nodes=2)
+def test_agents_with_higher_privileges_come_when_the_namespace_allows_them(
+    cluster: ScenarioCluster, daemonset: Create, trace: Trace
+) -> None:
+    """Where a namespace refuses privileged pods none is made, which an event says; they come by themselves once it allows them."""
+    nodes = cluster.nodes.join(2)
+    cluster.kubectl("label", "namespace", cluster.namespace, "--overwrite", "pod-security.kubernetes.io/enforce=baseline")
+    plain = daemonset("agent.yaml")
+    with shows("004-20"), accepted():
+        agent = daemonset("agent-hostnetwork.yaml", template=PRIVILEGED)
+
+    refused = (cluster.event("FailedCreate", agent), agent.status(desired_number_scheduled=2, number_unavailable=2))
+    trace.until(*refused, plain.exactly_on(*nodes), shows=("004-20", "D9-39"))
+    trace.stays(agent.without_pods(), agent.status(current_number_scheduled=0), seconds=3, shows="004-20")
+    cluster.kubectl("label", "namespace", cluster.namespace, "--overwrite", "pod-security.kubernetes.io/enforce=privileged")
+    trace.until(agent.exactly_on(*nodes), agent.status(number_available=2, number_unavailable=0), shows=("004-20", "D1-25"))
+    trace.expect_creations(agent, 2)
+
+
 @scenario("P02")
 @needs(Capability.JOIN_NODE, nodes=3)
 def test_a_node_that_joins_gets_a_pod(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:

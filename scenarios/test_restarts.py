@@ -29,7 +29,7 @@ def test_pods_outlive_their_kubelet(cluster: ScenarioCluster, daemonset: Create,
     assert [pod.restarts for pod in agent.pods()] == [0, 0]
     cluster.kubectl("exec", pod, "--", "ls", OWN_FILE)
     agent.set_image()
-    trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
+    trace.until(agent.rolled_out(), agent.exactly_on(*nodes), shows="D2-11")
     assert _starts_of_kubelet(cluster, nodes[0]) > starts
     trace.expect_creations(agent, 4)
 

@@ -19,10 +19,20 @@ from conformance.claims import registry
 from conformance.errors import UsageError
 
 FILE = Path(__file__).parent / "findings.yaml"
+REPRODUCERS = Path(__file__).parent / "reproducers"
 Severity = Literal["low", "medium", "high"]
 
 _SEVERITIES = ("low", "medium", "high")
 _SUGGESTIONS = 3
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A run of a reproducer: on which version, whether the deviation was seen, in how many seconds with the cluster's making."""
+
+    kubernetes: str
+    seen: bool
+    seconds: int
 
 
 @dataclass(frozen=True)
@@ -33,7 +43,9 @@ class Finding:
     deviates, `until` the first that no longer does; empty: as far as was seen. `upstream` names issues and pull requests that explain it
     (`kubernetes/kubernetes#72129`, or a URL). `impact` says in one sentence what it does to a user, and `severity` how bad the worst of
     that is: `low`, a figure or a file is not what it should be; `medium`, something stands still or is missing, and shows it; `high`,
-    something is taken away or is wrong while everything looks well. `reproducer` shows it without this suite; empty: there is none yet.
+    something is taken away or is wrong while everything looks well. A scenario that proves it names it; `guarantees` are those that
+    recognise it when it comes, and `shown` are the minors on which they have. `reproducer` is the file of `reproducers/` with the steps
+    that show it without this suite, or `unreproduced` says why there is none; `reproduced` are the times that it was run.
     `sometimes` says that it is a race, which a run may miss: then the sentence is expected to hold, and its breach is no news.
     """
 
@@ -46,7 +58,11 @@ class Finding:
     until: str = ""
     upstream: tuple[str, ...] = ()
     reproducer: str = ""
+    unreproduced: str = ""
+    reproduced: tuple[Reproduction, ...] = ()
     sometimes: bool = False
+    guarantees: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
 
     def covers(self, minor: str) -> bool:
         """Whether it is there on this minor, such as `1.37`; a leading `v` and what follows the minor do not matter."""
@@ -100,7 +116,7 @@ def resolve(ids: Iterable[str]) -> tuple[Finding, ...]:
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _MINOR = re.compile(r"\d+\.\d+")
 _UPSTREAM = re.compile(r"[\w.-]+/[\w.-]+#\d+|https://\S+")
-_LISTS = ("contradicts", "upstream")
+_LISTS = ("contradicts", "upstream", "guarantees", "shown")
 _KEYS = {field.name for field in fields(Finding)}
 _NEEDED = [field.name for field in fields(Finding) if field.default is MISSING]
 _RULES: tuple[tuple[str, Callable[[Finding], bool]], ...] = (
@@ -108,13 +124,18 @@ _RULES: tuple[tuple[str, Callable[[Finding], bool]], ...] = (
     ("contradicts no claim", lambda f: bool(f.contradicts)),
     (f"has a severity that is none of {', '.join(_SEVERITIES)}", lambda f: f.severity in _SEVERITIES),
     (
-        "has a since or until that is no minor such as '1.31'",
-        lambda f: all(_MINOR.fullmatch(minor) for minor in (f.since, f.until) if minor),
+        "has a since, an until or a minor in shown that is none such as '1.31'",
+        lambda f: all(_MINOR.fullmatch(minor) for minor in (f.since, f.until, *f.shown) if minor),
     ),
     (
         "ends before it begins: until is the first minor that no longer deviates",
         lambda f: not (f.since and f.until) or _number(f.since) < _number(f.until),
     ),
+    (
+        "needs either a reproducer or, in unreproduced, the reason why there is none",
+        lambda f: bool(f.reproducer) != bool(f.unreproduced),
+    ),
+    ("has a reproducer that is no file in reproducers/", lambda f: not f.reproducer or (REPRODUCERS / f.reproducer).is_file()),
     (
         "has an upstream that is neither of the form owner/repository#number nor a URL",
         lambda f: all(_UPSTREAM.fullmatch(name) for name in f.upstream),
@@ -147,6 +168,8 @@ def _value(key: str, value: Any, where: str) -> Any:
         if not isinstance(value, list) or not all(isinstance(item, str) and item for item in value):
             raise UsageError(f"{where}: {key} is a list of text, not {value!r}.")
         return tuple(value)
+    if key == "reproduced":
+        return _runs(value, where)
     if key == "sometimes":
         if value is not True:
             raise UsageError(f"{where}: sometimes is true, or left out.")
@@ -154,6 +177,16 @@ def _value(key: str, value: Any, where: str) -> Any:
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{where}: {key} is text and not empty; quote what YAML takes for a number or a truth value.")
     return value
+
+
+def _runs(value: Any, where: str) -> tuple[Reproduction, ...]:
+    kinds = {"kubernetes": str, "seen": bool, "seconds": int}
+    for run in value if isinstance(value, list) else [None]:
+        if not isinstance(run, dict) or {name: type(each) for name, each in run.items()} != kinds:
+            raise UsageError(
+                f"{where}: reproduced is a list of runs, each with kubernetes (text), seen (true or false) and seconds (a number)."
+            )
+    return tuple(Reproduction(**run) for run in value)
 
 
 def _number(minor: str) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from conformance.guarantees import catalogue
 from conformance.guarantees.ledger import Ledger
 from conformance.guarantees.promise import Guarantee, Mark, Step, Undecided, Violation
 from conformance.trace.entries import OBJECT_TYPES, Entry, Header
+from conformance.trace.timing import in_time
 from conformance.trace.world import World
 
 #: More than these are counted but not kept: the hundredth violation teaches nothing that the first fifty did not.
@@ -245,18 +246,3 @@ def judge_trace(header: Header, entries: Iterable[Entry]) -> list[Tally]:
     for entry in in_time(list(entries)):
         judge.see(entry)
     return judge.finish()
-
-
-def in_time(entries: list[Entry]) -> list[Entry]:
-    """The entries with times that never fall: each at the earliest arrival of itself and all that stand behind it.
-
-    What stands later in the store's order and had arrived already shows that the store was that far by then. Without this a stream that
-    lags behind, or a line of the audit log that is read late, would look like seconds in which nothing happened.
-    """
-    known = float("inf")
-    placed = []
-    for entry in reversed(entries):
-        known = min(known, entry.at)
-        placed.append(entry if entry.at == known else msgspec.structs.replace(entry, at=known))
-    placed.reverse()
-    return placed

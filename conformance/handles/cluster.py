@@ -49,13 +49,14 @@ class ScenarioCluster:
         body = merge(body, {"metadata": {"namespace": self.namespace}})
         return body if spec is None else merge(body, {"spec": spec})
 
-    def manifest_text(self, name: str) -> str:
-        """The text of a file below manifests/, for kubectl; a namespace it names is replaced by the scenario's.
+    def manifest_text(self, name: str, *, own_namespace: bool = True) -> str:
+        """The text of a file below manifests/, for kubectl; a namespace it names is replaced by the scenario's, unless that is not wanted.
 
         Where the cluster wants a DaemonSet otherwise than it stands there (`adapted`), the text is that of the adapted one.
         """
         text = text_of(self._manifests, name)
-        text = re.sub(r"(?m)^( *namespace:) .*$", rf"\1 {self.namespace}", text)
+        if own_namespace:
+            text = re.sub(r"(?m)^( *namespace:) .*$", rf"\1 {self.namespace}", text)
         try:
             body = yaml.safe_load(text)
         except yaml.YAMLError:  # wrong on purpose
@@ -248,6 +249,10 @@ class ScenarioCluster:
     def pod_waits(self, name: str, *, saying: str) -> When:
         """The scheduler has found no node for the pod, and these words are among its reasons."""
         return self._pod(f"pods/{name} waits: {saying}", name, lambda pod: pod is not None and saying in pod.why_unscheduled)
+
+    def pod_unbound(self, name: str) -> When:
+        """The pod is there and bound to no node."""
+        return self._pod(f"pods/{name} is bound to no node", name, lambda pod: pod is not None and not pod.spec.node_name)
 
     def pod_runs(self, name: str) -> When:
         """The pod is Running and Ready."""

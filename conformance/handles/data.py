@@ -36,6 +36,7 @@ class Shows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     as_printed: tuple[str, ...] = ()
     fragment: tuple[str, ...] = ()
+    namespace: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
     api_version: tuple[str, ...] = ()
     update_strategy: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Shows(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grace: tuple[str, ...] = ()
     host_paths: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    image: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
 
 
@@ -57,6 +59,8 @@ class Document(msgspec.Struct, frozen=True):
     qos: str
     grace: int
     tolerations: int
+    namespace: str = ""
+    pull_policy: str = "IfNotPresent"
     node_labels: dict[str, str] = {}
     reaches: dict[str, bool] = {}
     requests: dict[str, str] = {}

@@ -13,8 +13,9 @@ from typing import Any
 
 from conformance.claims import findings
 from conformance.clusters.protocol import Facts
+from conformance.report.figure import pictures
 from conformance.report.history import Moment
-from conformance.report.replay import Replay, pictures, replay
+from conformance.report.replay import Replay, replay
 from conformance.report.results import ScenarioResult
 from conformance.report.wording import ENDINGS
 
@@ -61,8 +62,8 @@ def _trace(api: Any, result: ScenarioResult, folder: Path) -> None:
         api.attach.file(str(file), name="trace", attachment_type=api.attachment_type.TEXT, extension="jsonl")
     else:
         api.attach(f"The trace is too large to attach: {file}\n", name="trace", attachment_type=api.attachment_type.TEXT)
-    for index, picture in enumerate(pictures(seen, result, key=f"allure-{result.id}", standalone=True)):
-        api.attach(picture, name="timeline" if index == 0 else "update budget", attachment_type=api.attachment_type.SVG)
+    for index, picture in enumerate(pictures(seen, result, key=f"allure-{result.id}")):
+        api.attach(picture.alone(), name="timeline" if index == 0 else "update budget", attachment_type=api.attachment_type.SVG)
 
 
 def _steps(api: Any, moments: list[Moment], started: float | None) -> None:

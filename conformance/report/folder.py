@@ -8,6 +8,7 @@ report/
   run.json                 one Run
   scenarios/*.json         one ScenarioResult for each pytest item
   traces/*.jsonl           one trace for each scenario that recorded
+  findings/*.md            one report to forward for each finding that was seen
   diagnostics/*/           what could be seen of the cluster at the moment of a failure
   statement.json, index.html, junit.xml, allure/, logs/
 """
@@ -32,7 +33,7 @@ LOCK = ".run"
 #: What a disk says that is full, has a quota or a limit, is read-only, or broken.
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _MARK = "A report of daemonset-conformance: the next run into this folder removes its own files from it.\n"
-OWN_FOLDERS = ("scenarios", "traces", "allure", "logs", "diagnostics")
+OWN_FOLDERS = ("scenarios", "traces", "findings", "allure", "logs", "diagnostics")
 OWN_FILES = ("run.json", "statement.json", "index.html", "junit.xml")
 
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
-from conformance.claims import families, findings, registry
-from conformance.claims.findings import Finding
+from conformance.claims import families, registry
 from conformance.guarantees.judge import Broken
 from conformance.report.causes import causes
 from conformance.report.drawing import tag, tooltip
+from conformance.report.figure import Figure, figure
 from conformance.report.gather import Report, promises
 from conformance.report.overview import overview, subject
 from conformance.report.reasons import because, words
 from conformance.report.rendering import SIGNS, date, duration, environment, made_here, policy
-from conformance.report.replay import Replay, pictures, replay
+from conformance.report.replay import Replay, replay
 from conformance.report.results import ScenarioResult
+from conformance.report.sightings import finding_views
 from conformance.report.story import Line
 from conformance.report.style import PATTERNS, asset, picture_style
+from conformance.report.timeline import mark_of, row_of
 from conformance.report.verdicts import VERDICTS, ClaimVerdict, Scenario, Verdict
 
 NAME = "index.html"
@@ -29,13 +29,13 @@ TROUBLE = frozenset({"failed", "error", "unknown"})
 
 @dataclass(frozen=True)
 class CaseView:
-    """One pytest item as the page shows it."""
+    """One pytest item as the page shows it; `key` begins all ids of what belongs to it."""
 
+    key: str
     result: ScenarioResult
     name: str
-    pictures: tuple[Markup, ...]
-    story: tuple[Line, ...]
-    problem: str
+    replayed: Replay | None
+    figure: Figure | None
 
     @property
     def label(self) -> str:
@@ -48,9 +48,27 @@ class CaseView:
         """Whether the text of the failure says no more than the violations that the page lists."""
         return self.result.reason is not None and self.result.reason.kind == "guarantee"
 
+    @property
+    def story(self) -> tuple[Line, ...]:
+        """The events around a failure."""
+        return self.replayed.story if self.replayed else ()
+
+    @property
+    def problem(self) -> str:
+        """Why the trace could not be read to its end; empty if it could."""
+        return self.replayed.problem if self.replayed else ""
+
     def at(self, broken: Broken) -> float:
-        """When a violation was seen, in seconds of the trace."""
-        return broken.at
+        """The time of a violation, as the pictures and the table of events have it."""
+        return self.replayed.at(broken) if self.replayed else broken.at
+
+    def row(self, line: Line) -> str:
+        """The id of a row of the table of events."""
+        return row_of(self.key, "event", line.seq)
+
+    def mark(self, line: Line) -> str:
+        """The id of what stands for that row in the picture; empty without a picture."""
+        return mark_of(self.key, "event", line.seq) if self.figure else ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ def write(report: Report) -> Path:
 
 def page(report: Report) -> str:
     """The page as text."""
-    css = picture_style() + asset("page.css")
+    css = picture_style() + asset("page.css") + asset("figure.css")
     script = asset("page.js")
     return (
         environment()
@@ -98,7 +116,7 @@ def page(report: Report) -> str:
             evidence={scenario.id: evidence_for(report, scenario) for scenario in report.scenarios},
             left_out=left_out(report),
             trouble=[scenario for scenario in report.scenarios if scenario.outcome in TROUBLE],
-            proved=proved(report),
+            proved=[view for view in finding_views(report) if view.sightings],
             promises=promises(),
             place=lambda _, broken: broken.at,
             title_of=family_title,
@@ -116,11 +134,9 @@ def views(report: Report, scenario: Scenario) -> list[CaseView]:
 
 
 def _view(report: Report, case: ScenarioResult, key: str) -> CaseView:
+    seen = replay(report.folder, case)
     name = case.node_id.rpartition("::")[2]
-    seen: Replay | None = replay(report.folder, case)
-    if seen is None:
-        return CaseView(case, name, (), (), "")
-    return CaseView(case, name, tuple(made_here(picture) for picture in pictures(seen, case, key=key)), seen.story, seen.problem)
+    return CaseView(key, case, name, seen, figure(seen, case, key=key) if seen else None)
 
 
 def documents(report: Report) -> list[Document]:
@@ -168,14 +184,6 @@ def by_family(report: Report) -> list[tuple[str, list[Scenario]]]:
     for scenario in sorted(report.scenarios, key=lambda each: (each.family, each.id)):
         groups.setdefault(scenario.family, []).append(scenario)
     return list(groups.items())
-
-
-def proved(report: Report) -> list[tuple[Finding, list[str]]]:
-    """The findings that were shown, each with the scenarios that did."""
-    groups: dict[str, list[str]] = {}
-    for case, finding in report.findings:
-        groups.setdefault(finding.id, []).append(case.id)
-    return [(findings.load()[name], list(dict.fromkeys(scenarios))) for name, scenarios in groups.items()]
 
 
 def logs(folder: Path) -> list[str]:

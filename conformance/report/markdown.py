@@ -24,8 +24,8 @@ def of_run(report: Report) -> str:
     trouble = [each for each in report.scenarios if each.outcome in ("failed", "error", "unknown")]
     lines = [f"## Kubernetes {run.kubernetes}, {run.cluster}", "", headline(report), ""]
     lines += _table(("scenarios", "claims", "time"), [(_counts(report.outcomes), _counts(report.verdicts), duration(run.seconds))])
-    lines += _list(f"{_sign(each.outcome)} **{each.id}** {_plain(phrase(each.title))}" for each in trouble)
-    lines += _list(dict.fromkeys(f"{_sign('finding')} **{case.id}** {_plain(finding.text)}" for case, finding in report.findings))
+    lines += _list(f"{_sign(each.outcome)} **{each.id}** {plain(phrase(each.title))}" for each in trouble)
+    lines += _list(dict.fromkeys(f"{_sign('finding')} **{case.id}** {plain(finding.text)}" for case, finding in report.findings))
     return "\n".join([*lines, *_problems(report.problems)]) + "\n"
 
 
@@ -54,11 +54,11 @@ def _disagreement(row: Row, claims: list[str]) -> str:
     said = []
     for each in row.disagreements:
         parts = "; ".join(
-            f"{', '.join(part.labels)}: {_sign(part.word)}{f', {_plain(part.reason)}' if part.reason else ''}" for part in each.parts
+            f"{', '.join(part.labels)}: {_sign(part.word)}{f', {plain(part.reason)}' if part.reason else ''}" for part in each.parts
         )
         said.append(f"{each.among} ({parts})")
     behind = f" — claims {', '.join(claims)}" if claims else ""
-    return f"**{row.id}** {_plain(phrase(row.text))}: {'; '.join(said)}{behind}"
+    return f"**{row.id}** {plain(phrase(row.text))}: {'; '.join(said)}{behind}"
 
 
 def _counts(counts: Mapping[str, int] | Mapping[Outcome, int]) -> str:
@@ -83,11 +83,11 @@ def _list(items: Iterable[str]) -> list[str]:
 
 
 def _problems(problems: Iterable[str]) -> list[str]:
-    lines = _list(_plain(problem) for problem in problems)
+    lines = _list(plain(problem) for problem in problems)
     return ["To bear in mind:", "", *lines] if lines else []
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that Markdown leaves as it is: it comes from clusters and documents."""
     text = " ".join(text.split())
     for character in "\\`*_[]<>|":

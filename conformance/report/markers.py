@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from conformance.report.drawing import CHARACTER, Frame, shorten
+from conformance.report.drawing import CHARACTER, shorten
 from conformance.report.history import Moment
+from conformance.report.scale import Frame
 
 SIZE = 11.0
 LEVEL = 17.0
@@ -15,13 +16,18 @@ GAP = 10.0
 
 @dataclass(frozen=True)
 class Label:
-    """A placed label: its line stands at `x`; its text begins (or, `flipped`, ends) there, on `level` (0 is nearest to the picture)."""
+    """A placed label: its line stands at `x`; its text begins (or, `flipped`, ends) there, on `level` (0 is nearest to the picture).
+
+    It stands for the moments `first` to `last`, counted from 1 in the order of time; a list of them says what a label has no room for.
+    """
 
     x: float
     level: int
     text: str
     flipped: bool
     tooltip: str
+    first: int
+    last: int
 
 
 def wording(moment: Moment, prefix: str = "") -> str:
@@ -48,7 +54,9 @@ def grouped(moments: Iterable[Moment], frame: Frame, near: float = 5.0) -> list[
 def summary(moments: list[Moment], prefix: str = "", limit: int = 44) -> str:
     """One label for a group: what was done several times is counted, at first by all its words, then by the first one."""
     if len(moments) == 1:
-        return shorten(wording(moments[0], prefix), limit)
+        said = wording(moments[0], prefix)
+        # Of a command the beginning says most; of anything else both ends do.
+        return f"{said[:limit]}…" if moments[0].text.startswith("kubectl ") and len(said) > limit + 1 else shorten(said, limit + 1)
     for most in (99, 1):
         groups: dict[str, list[str]] = {}
         for moment in moments:
@@ -64,6 +72,11 @@ def summary(moments: list[Moment], prefix: str = "", limit: int = 44) -> str:
 
 def _times(verb: str, count: int) -> str:
     return f"{verb} \N{MULTIPLICATION SIGN}{count}" if count > 1 else verb
+
+
+def numbers(first: int, last: int) -> str:
+    """The numbers of a label."""
+    return f"{first}." if first == last else f"{first}\N{EN DASH}{last}."
 
 
 def place(moments: Iterable[Moment], frame: Frame, prefix: str = "", most: int = 5) -> list[Label]:
@@ -84,8 +97,10 @@ def _attempt(groups: list[tuple[float, float, list[Moment]]], frame: Frame, pref
     """
     labels: list[Label] = []
     taken: list[float] = []
+    last = sum(len(members) for _, _, members in groups)
     for x, _, members in reversed(groups):
-        words = summary(members, prefix)
+        first = last - len(members) + 1
+        words = f"{numbers(first, last)} {summary(members, prefix)}"
         width = len(words) * SIZE * CHARACTER + GAP
         flipped = x + width > frame.width
         reach = x if flipped else x + width
@@ -95,6 +110,7 @@ def _attempt(groups: list[tuple[float, float, list[Moment]]], frame: Frame, pref
         edge = x - width if flipped else x
         for lower in range(level + 1):
             taken[lower] = min(taken[lower], edge if lower == level else x - 3)
-        tooltip = "\n".join(f"{moment.at:.2f} s  {moment.text}" for moment in members[:40])
-        labels.append(Label(x, level, words, flipped, tooltip))
+        tooltip = "\n".join(f"{moment.at:.3f} s  {moment.text}" for moment in members[:40])
+        labels.append(Label(x, level, words, flipped, tooltip, first, last))
+        last = first - 1
     return labels[::-1]

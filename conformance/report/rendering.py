@@ -106,5 +106,6 @@ def environment() -> Environment:
     environment.filters["upstream"] = upstream
     environment.filters["issue"] = issue
     environment.filters["gist"] = gist
+    environment.filters["made_here"] = made_here
     environment.filters["removeprefix"] = str.removeprefix
     return environment

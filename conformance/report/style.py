@@ -19,6 +19,7 @@ PATTERNS = "".join(
         _pattern("not-ready", (5, 5), '<path class="pattern-not-ready" d="M1.5 0V5"/>'),
         _pattern("tainted", (5, 5), '<path class="pattern-tainted" d="M0 1H5"/>'),
         _pattern("gone", (6, 5), '<circle class="pattern-gone" cx="3" cy="2.4" r="1.3"/>'),
+        _pattern("over", (5, 5), '<path class="pattern-over" d="M0 0V5"/>', turned=True),
         _pattern("gap", (4, 4), '<path class="pattern-gap" d="M0 0V4"/>', turned=True),
         _pattern("failed", (5, 5), '<path class="failed-ground" d="M0 0H5V5H0Z"/><path class="failed-cross" d="M0 0L5 5M5 0L0 5"/>'),
         "</defs>",

@@ -53,8 +53,8 @@ def lines(
     }
     told = [f"{title}: {', '.join(names)}" for title, names in groups.items() if names and evaluated]
     found += [f"{line} (what each promises: {WHERE})" if line is told[0] else line for line in told]
-    why = Counter(reasons.words(result.reason) for result in results if result.outcome == "left-out")
-    found += [f"left out, {plural(count, 'pytest item')}: {reason}" for reason, count in why.most_common()]
+    left = Counter(reasons.words(result.reason) for result in results if result.outcome == "left-out")
+    found += [f"left out, {plural(count, 'pytest item')}: {reason}" for reason, count in left.most_common()]
     for name in dict.fromkeys(result.finding for result in results):
         if name in (known := findings.load()):
             found.append(f"finding {name}: {known[name].text} (against {', '.join(known[name].contradicts)})")

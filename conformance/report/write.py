@@ -9,6 +9,7 @@ from conformance.claims.registry import Claim
 from conformance.report import folder as folders
 from conformance.report import html, matrix, merged, statement
 from conformance.report.comparing import Merged, merge
+from conformance.report.findings import write_findings
 from conformance.report.gather import Report, gather
 
 
@@ -18,14 +19,16 @@ def write_report(folder: Path, *, claims: Mapping[str, Claim] | None = None) -> 
 
 
 def reported(folder: Path, *, claims: Mapping[str, Claim] | None = None) -> tuple[Report, Path]:
-    """Write statement.json and index.html. Works on what a run that died has left, and says there that it is not all.
+    """Write statement.json, index.html and a file for each finding that was seen.
 
-    `claims` replaces the registry. Raises UsageError if the folder is no report, or not writable.
+    Works on what a run that died has left, and says there that it is not all. `claims` replaces the registry. Raises UsageError if the
+    folder is no report, or not writable.
     """
     folders.require(folder)
     report = gather(folder, claims)
     with folders.writing(folder):
         statement.write(report)
+        write_findings(report)
         return report, html.write(report)
 
 

@@ -33,7 +33,7 @@ class Pair:
 
 
 def pairs(folder: Path) -> list[Pair]:
-    """All pairs of claim and check in the scenarios of a folder; a check whose claims come from data stands for those of all its cases."""
+    """All pairs of claim and check in the scenarios of a folder; a check that takes claims from its case stands for those of all cases."""
     known = {function.id: function.claims for function in suite.functions(folder)}
     found = []
     for file in sorted(folder.glob("**/test_*.py")):
@@ -41,7 +41,7 @@ def pairs(folder: Path) -> list[Pair]:
             checks = suite.checks(node)
             named = {claim for check in checks for claim in check.claims}
             of_cases = [claim for claim in known[name] if claim not in named]
-            found += [Pair(claim, name, check.text) for check in checks for claim in check.claims or of_cases]
+            found += [Pair(claim, name, check.text) for check in checks for claim in (*check.claims, *(of_cases if check.of_cases else ()))]
     return found
 
 

@@ -25,11 +25,15 @@ _LONGEST = 160
 
 @dataclass(frozen=True)
 class Shown:
-    """One check in the source of a scenario: its line, the claims it names (none: they come from data), and the check as it is written."""
+    """One check in the source of a scenario: its line, the claims it names, and the check as it is written.
+
+    `of_cases` says that it shows claims of its case too, which come from data.
+    """
 
     line: int
     claims: tuple[str, ...]
     text: str
+    of_cases: bool = False
 
 
 def identity(family: str, name: str) -> str:
@@ -73,12 +77,13 @@ def _checks(node: ast.FunctionDef) -> Iterator[Shown]:
         if isinstance(call.func, ast.Name) and call.func.id == "shows":
             body = blocks.get(id(call))
             text = "; ".join(ast.unparse(line) for line in body.body) if body is not None else ast.unparse(call)
-            yield Shown(call.lineno, tuple(_texts(call.args)), _short(text))
+            yield Shown(call.lineno, tuple(_texts(call.args)), _short(text), _of_cases(call.args))
             continue
         for keyword in call.keywords:
             if keyword.arg == "shows":
                 plain = ast.Call(call.func, call.args, [other for other in call.keywords if other is not keyword])
-                yield Shown(call.lineno, tuple(_texts([keyword.value])), _short(ast.unparse(ast.fix_missing_locations(plain))))
+                text = ast.unparse(ast.fix_missing_locations(plain))
+                yield Shown(call.lineno, tuple(_texts([keyword.value])), _short(text), _of_cases([keyword.value]))
 
 
 def _texts(values: Iterable[ast.expr]) -> Iterator[str]:
@@ -87,6 +92,13 @@ def _texts(values: Iterable[ast.expr]) -> Iterator[str]:
             yield value.value
         elif isinstance(value, ast.Tuple | ast.List):
             yield from _texts(value.elts)
+
+
+def _of_cases(values: Iterable[ast.expr]) -> bool:
+    """Whether something among the values of `shows` is no text."""
+    return any(
+        _of_cases(value.elts) if isinstance(value, ast.Tuple | ast.List) else not isinstance(value, ast.Constant) for value in values
+    )
 
 
 def _short(text: str) -> str:

@@ -34,9 +34,9 @@ def main() -> int:
     """Run the command with CONFORMANCE_CHROMIUM set."""
     browser = found() or installed()
     if not browser:
-        print(
+        sys.stdout.write(
             "The tests of the pages in a browser are left out: there is no Chromium, it could not be installed as Debian's package "
-            "(that needs root), and Playwright could not download its own. Install chromium, then run this again."
+            "(that needs root), and Playwright could not download its own. Install chromium, then run this again.\n"
         )
         return 0
     return subprocess.run(sys.argv[1:], check=False, env={**os.environ, "CONFORMANCE_CHROMIUM": browser}).returncode

@@ -84,9 +84,7 @@ def test_a_link_opens_what_it_leads_to_again_and_again(show: Open, name: str) ->
     expect(target).to_be_visible()
 
     page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = false; })")
-    page.evaluate(
-        "var a = document.createElement('a'); a.href = '#claim-D9-33'; a.id = 'again'; a.textContent = 'x'; document.body.prepend(a)"
-    )
+    page.evaluate("var a = document.createElement('a'); a.href = '#claim-D9-33'; a.id = 'again'; a.text = 'x'; document.body.prepend(a)")
     page.locator("#again").click()
 
     expect(target).to_be_visible()

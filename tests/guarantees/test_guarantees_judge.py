@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.guarantees.judge import Judge, Tally, in_time, judge_trace
+from conformance.guarantees.judge import Judge, Tally, judge_trace
 from conformance.guarantees.promise import REGISTRY, Guarantee, Mark, Step, Undecided, Violation
 from conformance.trace.entries import Entry, Header
 from tests.guarantees.beginnings import settled
@@ -172,8 +172,3 @@ def test_a_daemonset_is_quiet_once_after_its_last_change() -> None:
 def test_entries_of_unknown_kind_of_author_do_not_stop_it() -> None:
     entry = Entry(1, 0.0, "write", "pods", None, detail={})
     assert Judge(audited=True).see(entry) == []
-
-
-def test_what_arrives_late_does_not_make_time_pass() -> None:
-    late = [Entry(1, 0.1, "note"), Entry(2, 5.0, "write", "pods", 7), Entry(3, 0.2, "note"), Entry(4, 6.0, "end")]
-    assert [entry.at for entry in in_time(late)] == [0.1, 0.2, 0.2, 6.0]

@@ -101,6 +101,8 @@ def test_documents_are_what_the_index_says(entry: dict[str, Any]) -> None:
     assert {mount["name"] for mount in container.get("volumeMounts", [])} == {volume["name"] for volume in spec.get("volumes", [])}
     assert limits == entry["limits"]
     assert limits | resources.get("requests", {}) == entry["requests"]
+    _, _, tag = container["image"].rpartition("/")[2].partition(":")
+    assert entry.get("pull_policy", "IfNotPresent") == ("Always" if tag in {"", "latest"} else "IfNotPresent")
     assert entry["tolerations"] == (7 if spec.get("hostNetwork") else 6)
 
 

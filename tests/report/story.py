@@ -14,12 +14,15 @@ from conformance.trace.entries import Entry, EntryType
 
 CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller"
 Json = dict[str, Any]
+#: The server's clock when a trace begins, and how long it takes to answer.
+EPOCH, ANSWERED = 1_795_000_000.0, 0.004
 
 
 class Story:
-    """A trace in the making; `at` is the clock, moved by hand."""
+    """A trace in the making; `at` is the clock, moved by hand. `audited` writes tell the server's clock, too."""
 
-    def __init__(self, prefix: str = "p01-3fa9c1", name: str = "agent") -> None:
+    def __init__(self, prefix: str = "p01-3fa9c1", name: str = "agent", *, audited: bool = True) -> None:
+        self.audited = audited
         self.at = 0.05
         self.rv = 100
         self.entries: list[Entry] = []
@@ -29,13 +32,18 @@ class Story:
         self.serial = 0
 
     def entry(self, type: EntryType, resource: str = "", rv: int | None = None, body: Json | None = None, **detail: Any) -> Entry:  # noqa: A002
-        made = Entry(len(self.entries), round(self.at, 4), type, resource, rv, msgspec.Raw(json.dumps(body).encode()), detail)
+        made = Entry(len(self.entries) + 1, round(self.at, 4), type, resource, rv, msgspec.Raw(json.dumps(body).encode()), detail)
         self.entries.append(made)
         return made
 
     def wait(self, seconds: float) -> Story:
         self.at += seconds
         return self
+
+    def late(self, seconds: float) -> Entry:
+        """Let the last entry arrive so much later; it keeps its place in the store."""
+        self.entries[-1] = msgspec.structs.replace(self.entries[-1], at=round(self.entries[-1].at + seconds, 4))
+        return self.entries[-1]
 
     def action(self, verb: str, target: str) -> None:
         self.entry("action", verb=verb, target=target)
@@ -48,7 +56,8 @@ class Story:
         body["metadata"].setdefault("uid", f"{resource}-{body['metadata']['name']}-{self.rv}")
         self.objects[key] = body
         if user:
-            self.entry("write", resource, self.rv, None, user=user, verb="patch", name=body["metadata"]["name"])
+            answer = {"received": EPOCH + self.at - ANSWERED, "done": EPOCH + self.at} if self.audited else {}
+            self.entry("write", resource, self.rv, None, user=user, verb="patch", name=body["metadata"]["name"], **answer)
         return self.entry(type_, resource, self.rv, body)
 
     def remove(self, resource: str, name: str) -> Entry:

@@ -55,7 +55,7 @@ def test_the_terminal_counts_items_that_were_left_out_of_a_scenario_that_ran() -
 
 def test_what_was_left_out_is_one_line_a_reason() -> None:
     def left_out(name: str, reason: str) -> ScenarioResult:
-        return msgspec.structs.replace(synthetic.result(name, "left-out", "x"), reason=Reason("skipped", text=reason))
+        return msgspec.structs.replace(synthetic.result(name, "left-out", "x"), reason=Reason("not-offered", text=reason))
 
     some = [
         left_out("L05", "no real kubelet"),
@@ -77,7 +77,7 @@ def test_a_trace_judged_again_is_told() -> None:
     broken = synthetic.tally("G3", violated=[synthetic.violation(stories.rolling_update(broken=True))])
     said = terminal.judged(synthetic.header("R02"), [broken, synthetic.tally("G10", undecided=2)])
     assert said[1] == "G3   violated  evaluated 40, could have failed 12, violated 1"
-    assert "entry 63" in said[2]
+    assert "entry 64" in said[2]
     assert said[3].endswith("undecided 2")
     assert said[4] == "    undecided: pods between rv 120 and 140 may have been missed"
 

@@ -79,7 +79,7 @@ def test_it_loads_nothing(text: str, page: Page) -> None:
     assert page.loads == []
     assert page.inline == []
     assert "@import" not in text
-    assert set(re.findall(r"url\(([^)]*)\)", text)) == {"#outdated", "#not-ready", "#tainted", "#gap", "#failed", "#gone"}
+    assert set(re.findall(r"url\(([^)]*)\)", text)) == {"#outdated", "#not-ready", "#tainted", "#gap", "#over", "#failed", "#gone"}
     assert "default-src 'none'; style-src 'sha256-" in html.unescape(text)
 
 
@@ -91,7 +91,27 @@ def test_every_anchor_resolves_and_ids_are_unique(page: Page) -> None:
     others = {each for each in page.references if not each.startswith(("#", "https://github.com/"))}
     traces = {f"traces/{name}.jsonl" for name in ("p03", "r02-2", "r02-x", "u01")}
     seen = {f"diagnostics/r02-x/{name}" for name in ("describe-pods.txt", "kind-export-logs")}
-    assert others == {"statement.json", *traces, *seen}
+    assert others == {"statement.json", "findings/noschedule-taint-wakes-no-sync.md", *traces, *seen}
+
+
+def test_every_picture_has_a_name_of_its_own_and_its_outcome(text: str) -> None:
+    titles = re.findall(r'<title id="([^"]*)">([^<]*)</title>', text)
+    assert len(titles) == 7
+    assert len({words for _, words in titles}) == len(titles)
+    assert all(re.search(rf'aria-labelledby="{key}"', text) for key, _ in titles)
+    said = re.findall(r'<desc id="[^"]*">([^<]*)</desc>', text)
+    assert any("agent: 6 pods replaced, at most 2 nodes without an available pod" in words for words in said)
+    assert max(map(len, said)) < 400
+
+
+def test_actions_and_events_lead_to_their_marks_and_back(text: str, page: Page) -> None:
+    rows = {each for each in page.ids if each.endswith("-row")}
+    there = [each for each in page.references if each.startswith("#") and each.endswith("-row")]
+    assert set(page.references) >= {f"#{row.removesuffix('-row')}" for row in rows if "-e" in row}
+    assert len(there) > 30
+    assert {each[1:] for each in there} <= rows
+    assert "set image daemonsets/agent" in text
+    assert text.count('<div class="scroller" tabindex="0"') == 4
 
 
 def test_headings_skip_no_level(page: Page) -> None:

@@ -101,7 +101,7 @@ def test_its_claims_are_named_at_its_checks(function: Callable[..., Any]) -> Non
     """Only cases are marked with claims, and then a check takes them from the case."""
     assert not [mark for mark in getattr(function, "pytestmark", []) if mark.name == "claim"], "name them at the check that shows them"
     [node] = [node for _, node in suite.definitions(Path(inspect.getfile(function))) if node.name == function.__name__]
-    assert any(not shown.claims for shown in suite.checks(node)) == bool(_marks(function, "claim"))
+    assert any(shown.of_cases for shown in suite.checks(node)) == bool(_marks(function, "claim"))
 
 
 @pytest.mark.parametrize("function", [each for each in READ if each.findings], ids=lambda function: function.id)
@@ -164,7 +164,7 @@ def test_every_public_name_is_there() -> None:
 
 def test_data_is_read_from_the_manifests() -> None:
     assert "000-log-agent" in [case.id for case in conformance.documents("resources", "grace")]
-    assert [case.id for case in conformance.documents("applied")] == ["001-fluentd"]
+    assert [case.id for case in conformance.documents("namespace")] == ["000-log-agent", "001-fluentd"]
     assert all(case.patches for case in _values(conformance.printed_fragments()))
     assert all(case.as_printed for case in _values(conformance.printed_documents()))
     assert all(case.fields for case in _values(conformance.invalid_manifests("V01")))

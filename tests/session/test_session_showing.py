@@ -30,7 +30,7 @@ def test_it_moves(cluster, trace, agent):
 @pytest.mark.parametrize("case", CASES)
 def test_it_is_refused(cluster, case):
     """It is refused."""
-    with shows(*case.claims):
+    with shows("D9-01", *case.claims):
         assert case
 '''
 
@@ -46,6 +46,7 @@ def test_pairs_are_those_of_the_checks_and_of_the_cases(folder: Path) -> None:
         Pair("D1-53", "P06.it_moves", "trace.until(agent.gone())"),
         Pair("D9-07", "P06.it_moves", "trace.until(agent.gone())"),
         Pair("D1-53", "P06.it_moves", "assert agent.old == 1 | 2"),
+        Pair("D9-01", "V03.it_is_refused", "assert case"),
         Pair("D9-07", "V03.it_is_refused", "assert case"),
         Pair("D9-15", "V03.it_is_refused", "assert case"),
     ]

@@ -33,7 +33,7 @@ _NO_HOST_PORTS = "iptables -w -t nat -F CNI-HOSTPORT-DNAT 2>/dev/null || true"
 _SIGNAL: dict[Shortage, str] = {"memory": "memory.available", "disk": "nodefs.available", "pid": "pid.available"}
 #: A chain of our own, so that letting everything through again is one command.
 _CHAIN = "CONFORMANCE"
-_CONNECTED = f"iptables -w -F {_CHAIN} 2>/dev/null || true"
+_CONNECTED = f"for tables in iptables ip6tables; do $tables -w -F {_CHAIN} 2>/dev/null || true; done"
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,17 @@ class Machine:
         boot.start(self.docker, self.name)
 
     def cut_off(self, address: str) -> None:
-        """Let it find nobody at the API server's port of an address, also on connections that it has."""
+        """Let it find nobody at the API server's port of an address, also on connections that it has.
+
+        kind's network has addresses of both families, and the control plane's name may lead to either: of the sixth version the port is
+        refused whatever the address, for no other machine here has an API server.
+        """
         # Reset rather than dropped: a kubelet takes 45 s to give up a connection that is silent.
+        refused = "-p tcp --dport 6443 -j REJECT --reject-with tcp-reset"
         self.sh(
-            f"iptables -w -N {_CHAIN} 2>/dev/null || true; "
-            f"iptables -w -C OUTPUT -j {_CHAIN} 2>/dev/null || iptables -w -I OUTPUT -j {_CHAIN}; "
-            f"iptables -w -A {_CHAIN} -d {address} -p tcp --dport 6443 -j REJECT --reject-with tcp-reset"
+            f"for tables in iptables ip6tables; do $tables -w -N {_CHAIN} 2>/dev/null || true; "
+            f"$tables -w -C OUTPUT -j {_CHAIN} 2>/dev/null || $tables -w -I OUTPUT -j {_CHAIN}; done; "
+            f"ip6tables -w -A {_CHAIN} {refused}; iptables -w -A {_CHAIN} -d {address} {refused}"
         )
 
     def connect_again(self) -> None:

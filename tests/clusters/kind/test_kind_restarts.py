@@ -127,8 +127,9 @@ def test_what_is_cut_off_is_connected_again_also_when_it_is_parked(docker: FakeD
 
     cut, connected, parked = docker.calls
     assert cut.endswith("iptables -w -A CONFORMANCE -d 172.18.0.2 -p tcp --dport 6443 -j REJECT --reject-with tcp-reset")
-    assert connected.endswith("iptables -w -F CONFORMANCE 2>/dev/null || true")
-    assert "iptables -w -F CONFORMANCE" in parked
+    assert "ip6tables -w -A CONFORMANCE -p tcp --dport 6443 -j REJECT --reject-with tcp-reset" in cut
+    assert connected.endswith("for tables in iptables ip6tables; do $tables -w -F CONFORMANCE 2>/dev/null || true; done")
+    assert "$tables -w -F CONFORMANCE" in parked
 
 
 def test_a_parked_machine_forgets_its_static_pods(docker: FakeDocker) -> None:
