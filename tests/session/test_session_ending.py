@@ -52,6 +52,7 @@ def slow_to_end():
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     (tmp_path / "mine").mkdir()
+    os.mkfifo(tmp_path / "gate")  # reading it waits until somebody writes
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["conformance.plugin"]\n')
     (tmp_path / "mine" / "test_it.py").write_text(SCENARIOS)
     return tmp_path
