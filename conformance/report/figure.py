@@ -50,7 +50,7 @@ def pictures(replayed: Replay, result: ScenarioResult, *, key: str, links: bool 
     history, broken = replayed.history, breaks(replayed, result)
     if not history.lanes:
         return []
-    name = f"{result.id}, {words_of(result)}"
+    name = f"{result.family}, {words_of(result)}"
     told = [Told(line.at, line.seq, line.object) for line in replayed.story]
     drawn = [timeline(history, broken, told, key=key, title=f"Timeline of {name}", links=links)]
     for index, workload in enumerate(updating(history)[:CURVES]):
@@ -68,7 +68,7 @@ def figure(replayed: Replay, result: ScenarioResult, *, key: str) -> Figure | No
     keys = {each.words: each for picture in drawn for each in picture.keys}
     what = "Timeline and update budget" if len(drawn) > 1 else "Timeline"
     return Figure(
-        f"{what} of {result.id}, {words_of(result)}",
+        f"{what} of {result.family}, {words_of(result)}",
         tuple(picture.pieces() for picture in drawn),
         tuple(keys.values()),
         tuple(_actions(replayed, key, drawn[0])),

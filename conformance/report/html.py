@@ -90,6 +90,8 @@ def write(report: Report) -> Path:
 
 def page(report: Report) -> str:
     """The page as text."""
+    shown = {scenario.id: views(report, scenario) for scenario in report.scenarios}
+    view_of = {view.result.node_id: view for each in shown.values() for view in each}
     css = picture_style() + asset("page.css") + asset("figure.css")
     script = asset("page.js")
     return (
@@ -112,13 +114,13 @@ def page(report: Report) -> str:
             documents=documents(report),
             known_claims={verdict.claim.id for verdict in report.claims},
             known_scenarios={scenario.id for scenario in report.scenarios},
-            views={scenario.id: views(report, scenario) for scenario in report.scenarios},
+            views=shown,
             evidence={scenario.id: evidence_for(report, scenario) for scenario in report.scenarios},
             left_out=left_out(report),
             trouble=[scenario for scenario in report.scenarios if scenario.outcome in TROUBLE],
             proved=[view for view in finding_views(report) if view.sightings],
             promises=promises(),
-            place=lambda _, broken: broken.at,
+            place=lambda result, broken: view_of[result.node_id].at(broken),
             title_of=family_title,
             logs=logs(report.folder),
             signs=SIGNS,

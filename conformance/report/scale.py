@@ -54,8 +54,8 @@ class Frame:
 
     @cached_property
     def scale(self) -> float:
-        """Pixels for a second, beside the folds."""
-        return (self.inner - FOLD * len(self.folds)) / (self.visible or 1.0)
+        """Pixels for a second, beside the folds; of a microsecond and less nothing is drawn."""
+        return (self.inner - FOLD * len(self.folds)) / max(self.visible, 1e-6)
 
     def x(self, at: float) -> float:
         """The place of a point of time."""

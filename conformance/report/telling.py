@@ -6,16 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import msgspec
-
-from conformance.errors import TraceError
 from conformance.faults import kubelet
 from conformance.guarantees.judge import Broken, judge_trace
 from conformance.report.beats import Beat
 from conformance.report.collapsing import collapsed
 from conformance.report.happened import arrows, beats
 from conformance.trace import store
-from conformance.trace.entries import OBJECT_TYPES, Entry, Header
+from conformance.trace.entries import Entry, Header
 from conformance.trace.summary import summarise
 from conformance.trace.timing import as_served
 
@@ -37,22 +34,8 @@ def told(file: Path, lines: int = LINES) -> list[str]:
     """
     header, entries = store.read(file)
     kept = list(entries)
-    for number, entry in enumerate(kept, 2):
-        _check(entry, f"{file}, line {number},")
     broken = [each for tally in judge_trace(header, kept) for each in tally.violations]
     return tell(header, kept, broken, lines)
-
-
-def _check(entry: Entry, where: str) -> None:
-    if entry.type not in OBJECT_TYPES:
-        return
-    try:
-        entry.record()
-    except (msgspec.DecodeError, KeyError) as error:
-        raise TraceError(
-            f"{where} is damaged (it has no object of {entry.resource or 'a known resource'}: {error}); "
-            "fetch the file again, or run the scenario again"
-        ) from error
 
 
 def tell(header: Header, entries: Sequence[Entry], broken: Iterable[Broken] = (), lines: int = LINES) -> list[str]:

@@ -23,8 +23,10 @@ _USUAL = (signal.SIG_DFL, signal.default_int_handler)
 class Ending:
     """Whether a run was told to end. `by` is the signal's name; empty as long as it was not."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, speaks: bool = True) -> None:
         self.by = ""
+        #: Whether a second signal is answered with a word. A worker of pytest-xdist is ended by its controller, and keeps silent.
+        self._speaks = speaks
         #: The processes of pytest-xdist's workers, in its controller.
         self.workers: list[int] = []
         #: Whether the run has come to its end by itself: a signal is noted then, and changes nothing more.
@@ -59,7 +61,7 @@ class Ending:
         raise KeyboardInterrupt
 
     def _already(self) -> None:
-        if not self._told:
+        if self._speaks and not self._told:
             self._told = True
             with contextlib.suppress(OSError):
                 sys.stderr.write("\nThe run is ending already: the cluster is being ended and the report written.\n")

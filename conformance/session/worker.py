@@ -50,7 +50,7 @@ class Worker:
         self.lease = Lease(self._open, say=self.say, kubectl=lambda: str(self.binaries["kubectl"]))
         self.summary: list[str] = []
         self.existing: existing.Existing | None = None
-        self.ending = Ending()
+        self.ending = Ending(speaks=not self.is_worker)
         #: Tells this run from others that wrote into the same folder.
         self.run = getattr(config, "workerinput", {}).get(RUN) or secrets.token_hex(8)
         self.items: list[str] = []

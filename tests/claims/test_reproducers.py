@@ -172,7 +172,7 @@ def test_the_node_image_and_the_keeping_are_the_callers(programs: Programs) -> N
     assert "kept: kind export kubeconfig --name daemonset-finding-" in done.stdout
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_script_leaves_nothing(programs: Programs, number: signal.Signals) -> None:
     steps = STEPS.replace("if never", "kubectl sleep &\nkubectl marker\nwait\nif never")
     script = (REPRODUCERS / "frame.sh").read_text() + steps
@@ -191,6 +191,19 @@ def test_an_interrupted_script_leaves_nothing(programs: Programs, number: signal
             assert any("kubectl marker" in line for line in calls.stdout)
             calls.kill()
         running.send_signal(number)
+        assert running.wait(30) == 2
+    assert "kind delete cluster --name daemonset-finding-" in programs.asked()
+    assert not list(programs.temporary.iterdir())
+
+
+def test_who_reads_no_further_leaves_nothing_either(programs: Programs) -> None:
+    script = (REPRODUCERS / "frame.sh").read_text() + STEPS.replace("if never", "for _ in $(seq 20000); do say on; done\nif never")
+    with subprocess.Popen(
+        ["bash", "-c", script], env=programs.environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as running:
+        assert running.stdout is not None
+        running.stdout.readline()
+        running.stdout.close()
         assert running.wait(30) == 2
     assert "kind delete cluster --name daemonset-finding-" in programs.asked()
     assert not list(programs.temporary.iterdir())

@@ -101,6 +101,7 @@ def test_what_a_run_saw_of_a_finding(tmp_path: Path) -> None:
 def test_a_race_was_looked_for_wherever_its_guarantee_could_have_failed(tmp_path: Path) -> None:
     view = views_of(tmp_path / "report", RESULTS)[RACE]
     assert (view.looked, len(view.sightings), view.lasted) == (2, 1, (0.67, 0.67))
+    assert view.command == "", "nothing shows it without this suite"
 
 
 def test_what_is_known_for_the_version_and_was_not_seen_is_there_too(tmp_path: Path) -> None:
@@ -142,6 +143,7 @@ def test_the_file_says_all_that_a_maintainer_asks(tmp_path: Path) -> None:
     race = (report.folder / "findings" / f"{RACE}.md").read_text()
     assert "- Seen in 1 of 2 items of this run that could have seen it." in race
     assert "until agent-005x was ready there." in race
+    assert "There is none: It is a race" in race
     assert len(list((report.folder / "findings").iterdir())) == 2
 
 

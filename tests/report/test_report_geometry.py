@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.report.bars import Row
@@ -36,6 +36,7 @@ def points(draw: st.DrawFn) -> tuple[list[float], list[tuple[int, int]]]:
     return wanted, [(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]]
 
 
+@settings(deadline=None)
 @given(points())
 def test_points_keep_their_order_their_distances_and_the_frame(drawn: tuple[list[float], list[tuple[int, int]]]) -> None:
     wanted, spans = drawn
@@ -93,6 +94,7 @@ def test_a_long_silence_is_folded_and_the_rest_is_to_scale() -> None:
     assert min(ticks(frame)) < 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), max_size=30), st.floats(0, 10), st.just(0.0) | st.floats(0.001, 100))  # traces know milliseconds
 def test_time_runs_from_left_to_right_whatever_is_folded(moments: list[float], begin: float, length: float) -> None:
     frame = Frame(begin, begin + length, folding(moments, begin, begin + length))

@@ -239,8 +239,8 @@ def other_format(tmp_path: Path) -> Path:
         (lambda folder: folder, "cannot be opened"),
         (cut, "without the line that counts its entries"),
         (damaged, "line 4, is damaged"),
-        (of_another_kind, "entry 1 of the trace is damaged ("),
-        (of_an_unknown_resource, "entry 1 of the trace is damaged ("),
+        (of_another_kind, "entry 1 of the trace is damaged (Expected `str`, got `int`"),
+        (of_an_unknown_resource, "entry 1 of the trace is damaged (there is no record of 'secrets')"),
         (other_format, "is a trace of format 99"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.trace.entries import Entry
@@ -37,6 +37,7 @@ def test_a_later_write_of_the_same_version_has_changed_nothing() -> None:
     assert [round(entry.at, 3) for entry in as_served(entries)] == [1.0, 1.0, 1.0, 1.0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0, 60), st.floats(0, 0.5), st.floats(0, 0.5)), min_size=1, max_size=40), st.floats(-100, 100))
 def test_no_change_is_shown_before_it_was_made(told: list[tuple[float, float, float]], clock: float) -> None:
     entries, made = [], []

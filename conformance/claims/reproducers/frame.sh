@@ -12,7 +12,7 @@ made='' verdict=''
 # Removes what was made, however the script ends; without a verdict the exit code is 2.
 clean_up() {
     local code=$? job
-    trap '' INT TERM
+    trap '' HUP INT PIPE TERM
     for job in $(jobs -p); do
         kill "$job" 2>/dev/null || true
     done
@@ -26,7 +26,7 @@ clean_up() {
     exit "$code"
 }
 trap clean_up EXIT
-trap 'exit 2' INT TERM
+trap 'exit 2' HUP INT PIPE TERM
 
 # say WORDS: what is done, with the seconds since the script began.
 say() {
