@@ -17,7 +17,6 @@ from conformance.report.figure import pictures
 from conformance.report.history import Moment
 from conformance.report.replay import Replay, replay
 from conformance.report.results import ScenarioResult
-from conformance.report.wording import ENDINGS
 
 #: Traces beyond this are left in the report folder, where the attachment's text points.
 MOST_BYTES = 20_000_000
@@ -56,7 +55,7 @@ def _trace(api: Any, result: ScenarioResult, folder: Path) -> None:
     seen = replay(folder, result) if result.trace and file.is_file() else None
     if seen is None:
         return
-    waits = [note for note in seen.history.notes if not note.text.startswith(ENDINGS)]
+    waits = [note for note in seen.history.notes if not note.ends]
     _steps(api, [*seen.history.actions, *waits], _started(seen))
     if file.stat().st_size <= MOST_BYTES:
         api.attach.file(str(file), name="trace", attachment_type=api.attachment_type.TEXT, extension="jsonl")
@@ -71,7 +70,7 @@ def _steps(api: Any, moments: list[Moment], started: float | None) -> None:
     reporter = _reporter()
     ordered = sorted(moments, key=lambda moment: moment.at)[:MOST_STEPS]
     for index, moment in enumerate(ordered):
-        step = api.step(moment.text)
+        step = api.step(moment.words)
         with step:
             item = reporter.get_item(step.uuid)
         if item is not None and started is not None:

@@ -10,7 +10,7 @@ from conformance.model.availability import epoch
 from conformance.report.history import Band, Bar, Condition, History, Instant, Lane, Moment, Span, Workload, natural
 from conformance.report.life import Life
 from conformance.report.states import condition_of, state_of
-from conformance.report.wording import words
+from conformance.report.wording import moment
 from conformance.trace.entries import OBJECT_TYPES, Entry
 from conformance.trace.world import World
 
@@ -53,7 +53,7 @@ class HistoryBuilder:
         if self._begin is None and (entry.type == "action" or (entry.type in ("added", "deleted") and entry.resource in SHOWN)):
             self._begin = entry.at
         if entry.type in ("action", "note", "gap"):
-            self._moments[entry.type].append(Moment(entry.at, words(entry), entry.seq))
+            self._moments[entry.type].append(moment(entry))
         elif entry.type not in OBJECT_TYPES:
             pass
         elif entry.resource == "pods":

@@ -12,7 +12,8 @@ from conformance.report.results import ScenarioResult
 
 #: The guarantee about what the controller says of its own work: where another is broken too, this one only repeats it.
 ECHO = "INV-9"
-_NAMES = re.compile(r"\b[\w.-]*\d[\w.-]*\b|[“\"'].*?[”\"']")
+#: What differs between two messages of one cause: what has a number in it, what is quoted, and names behind the word for their kind.
+_NAMES = re.compile(r"\b[\w./:-]*\d[\w./:-]*|[“\"'].*?[”\"']|(?<=DaemonSet )\S+|(?<=taint )\S+|\S+(?= of DaemonSet)")
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,10 @@ def causes(results: Iterable[ScenarioResult]) -> list[Cause]:
         if result.outcome in ("failed", "error"):
             broken = leading(result)
             what = broken.message if broken is not None else words(result.reason)
-            groups.setdefault((broken.guarantee if broken else result.outcome, like(what)), []).append((result, broken))
+            kind = broken.guarantee if broken is not None else result.outcome
+            groups.setdefault((kind, "" if kind == ECHO else like(what)), []).append((result, broken))
     found = [_cause(members) for members in groups.values()]
-    return sorted(found, key=lambda cause: (-len(cause.scenarios), not cause.guarantee))
+    return sorted(found, key=lambda cause: (cause.guarantee == ECHO, -len(cause.scenarios), not cause.guarantee))
 
 
 def leading(result: ScenarioResult) -> Broken | None:

@@ -83,6 +83,6 @@ def _actions(replayed: Replay, key: str, picture: Picture) -> Sequence[Action]:
         marks |= dict.fromkeys(range(label.first, label.last + 1), label.first)
     ordered = sorted(history.actions, key=lambda moment: moment.at)
     return [
-        Action(number, moment.at, moment.text, row_of(key, "action", number), mark_of(key, "action", marks[number]))
+        Action(number, moment.at, moment.words, row_of(key, "action", number), mark_of(key, "action", marks[number]))
         for number, moment in enumerate(ordered, 1)
     ]

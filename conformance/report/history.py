@@ -113,11 +113,22 @@ class Lane:
 
 @dataclass(frozen=True)
 class Moment:
-    """Something at one point of time: an action of the scenario, a note, or a gap; `seq` is its entry."""
+    """Something at one point of time: an action of the scenario, a note, or a gap; `seq` is its entry.
+
+    `text` is what was done or noted, `target` what it was done to (empty: nothing, or the text names it); `ends` marks a note that only
+    says that something announced before is over.
+    """
 
     at: float
     text: str
     seq: int = 0
+    target: str = ""
+    ends: bool = False
+
+    @property
+    def words(self) -> str:
+        """All of it, in one line."""
+        return f"{self.text} {self.target}".strip()
 
 
 @dataclass(frozen=True)

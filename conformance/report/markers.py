@@ -32,10 +32,7 @@ class Label:
 
 def wording(moment: Moment, prefix: str = "") -> str:
     """An action in few words: `label nodes/x` becomes `label x`; `prefix` is what the names of all nodes begin with."""
-    if moment.text.startswith("kubectl "):
-        return moment.text
-    verb, _, target = moment.text.rpartition(" ")
-    return f"{verb} {target.rpartition('/')[2].removeprefix(prefix)}".strip()
+    return f"{moment.text} {moment.target.rpartition('/')[2].removeprefix(prefix)}".strip()
 
 
 def grouped(moments: Iterable[Moment], frame: Frame, near: float = 5.0) -> list[tuple[float, float, list[Moment]]]:
@@ -56,13 +53,12 @@ def summary(moments: list[Moment], prefix: str = "", limit: int = 44) -> str:
     if len(moments) == 1:
         said = wording(moments[0], prefix)
         # Of a command the beginning says most; of anything else both ends do.
-        return f"{said[:limit]}…" if moments[0].text.startswith("kubectl ") and len(said) > limit + 1 else shorten(said, limit + 1)
+        return f"{said[:limit]}…" if not moments[0].target and len(said) > limit + 1 else shorten(said, limit + 1)
     for most in (99, 1):
         groups: dict[str, list[str]] = {}
         for moment in moments:
             said = wording(moment, prefix)
-            verb = said.rpartition(" ")[0] or said
-            groups.setdefault(" ".join(verb.split()[:most]), []).append(said)
+            groups.setdefault(" ".join(moment.text.split()[:most]), []).append(said)
         counted = [said[0] if len(said) == 1 and most > 1 else _times(verb, len(said)) for verb, said in groups.items()]
         joined = ", ".join(counted)
         if len(joined) <= limit:
@@ -110,7 +106,7 @@ def _attempt(groups: list[tuple[float, float, list[Moment]]], frame: Frame, pref
         edge = x - width if flipped else x
         for lower in range(level + 1):
             taken[lower] = min(taken[lower], edge if lower == level else x - 3)
-        tooltip = "\n".join(f"{moment.at:.3f} s  {moment.text}" for moment in members[:40])
+        tooltip = "\n".join(f"{moment.at:.3f} s  {moment.words}" for moment in members[:40])
         labels.append(Label(x, level, words, flipped, tooltip, first, last))
         last = first - 1
     return labels[::-1]

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from conformance.report.history import Moment
 from conformance.trace.entries import Entry
 
 #: Notes that only say that something announced before is over.
 ENDINGS = ("wait ends", "window ends")
 
 
+def moment(entry: Entry) -> Moment:
+    """An action, note or gap as pictures and steps show it."""
+    if entry.type == "action":
+        return Moment(entry.at, doing(entry.detail), entry.seq, target(entry.detail))
+    return Moment(entry.at, words(entry), entry.seq, ends=entry.type == "note" and entry.detail.get("text") in ENDINGS)
+
+
 def words(entry: Entry) -> str:
-    """An action, note or gap in one line; its target, if it has one, is the last word."""
+    """An action, note or gap in one line."""
     detail = entry.detail
     if entry.type == "action":
-        return f"{doing(detail)} {target(detail)}".strip()
+        return moment(entry).words
     if entry.type == "gap":
         return f"gap in {entry.resource}: {detail.get('reason') or 'changes may have been missed'}"
     return note(detail)

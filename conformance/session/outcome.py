@@ -91,7 +91,9 @@ def checks_of(evidence: Evidence | None, run: ScenarioRun | None) -> list[Check]
 
 
 def _first_line(error: BaseException | None) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), "") if error is not None else ""
+    """The first line of an error, and the next one where the first only announces it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] if error is not None else []
+    return " ".join(lines[:2] if lines and lines[0].endswith(":") else lines[:1])
 
 
 def result_of(

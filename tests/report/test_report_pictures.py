@@ -145,7 +145,7 @@ def test_no_curve_without_an_update() -> None:
 @pytest.mark.parametrize("count", [1, 7, 40, 400])
 def test_labels_never_collide(count: int) -> None:
     frame = Frame(0, 20)
-    moments = [Moment((index * 37 % 200) / 10, f"label nodes/p01-3fa9c1-{index}") for index in range(count)]
+    moments = [Moment((index * 37 % 200) / 10, "label", target=f"nodes/p01-3fa9c1-{index}") for index in range(count)]
     labels = place(moments, frame, "p01-3fa9c1-")
     assert max(label.level for label in labels) < 5
     spans = []
@@ -158,9 +158,9 @@ def test_labels_never_collide(count: int) -> None:
 
 
 def test_what_happens_together_is_counted() -> None:
-    together = [Moment(0.1, f"join nodes/{name}") for name in "abc"]
+    together = [Moment(0.1, "join", target=f"nodes/{name}") for name in "abc"]
     assert summary(together) == "join \N{MULTIPLICATION SIGN}3"
-    assert summary([*together, Moment(0.1, "create daemonsets/agent")]) == "join \N{MULTIPLICATION SIGN}3, create agent"
+    assert summary([*together, Moment(0.1, "create", target="daemonsets/agent")]) == "join \N{MULTIPLICATION SIGN}3, create agent"
 
 
 @pytest.mark.parametrize(
