@@ -69,6 +69,9 @@ def held(folder: Path) -> Iterator[None]:
             raise UsageError(
                 f"--report {folder}: another run is writing into this folder (process {owner}). Wait until it ends, or name another folder."
             ) from None
+        except OSError:  # a file system without locks
+            with _usable(folder):
+                raise
         with _usable(folder):
             os.ftruncate(lock, 0)
             os.write(lock, f"{os.getpid()}\n".encode())

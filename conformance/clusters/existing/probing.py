@@ -52,7 +52,8 @@ def understood(target: Target) -> Iterator[None]:
     except NotAnApiServer as error:
         raise _no_api_server(target, str(error)) from error
     except ClusterError as error:
-        raise UsageError(f"The API server of {target} cannot be used: {error}.") from error
+        said = str(error).rstrip(".")
+        raise UsageError(f"The API server of {target} cannot be used: {said}, or choose another with --kubeconfig or --context.") from error
     except ApiError as error:
         if error.code == 401:
             raise UsageError(
