@@ -15,6 +15,7 @@ from conformance.claims import findings
 from conformance.clusters.protocol import Facts
 from conformance.report.figure import pictures
 from conformance.report.history import Moment
+from conformance.report.junit import AS_EXPECTED
 from conformance.report.replay import Replay, replay
 from conformance.report.results import ScenarioResult
 
@@ -39,6 +40,7 @@ def attach(result: ScenarioResult, facts: Facts | None, folder: Path) -> None:
     api.dynamic.title(f"{result.id} {result.title}")
     api.dynamic.label("scenario", result.id)
     api.dynamic.label("family", result.family)
+    api.dynamic.label("as-expected", AS_EXPECTED[result.as_expected])
     for claim in result.claims:
         api.dynamic.tag(f"claim {claim}")
     if result.finding in (known := findings.load()):

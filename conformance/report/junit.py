@@ -8,6 +8,9 @@ from conformance.claims import findings
 from conformance.clusters.protocol import Facts
 from conformance.report.results import ScenarioResult
 
+#: The answer of one case to the question whether the cluster behaves as its version does.
+AS_EXPECTED = {True: "yes", False: "no", None: "unknown"}
+
 
 def properties(result: ScenarioResult, facts: Facts | None) -> list[tuple[str, object]]:
     """The properties of one test case, as pytest's `record_property` takes them."""
@@ -21,6 +24,7 @@ def properties(result: ScenarioResult, facts: Facts | None) -> list[tuple[str, o
         ("claims.shown", " ".join(sorted(result.shown))),
         ("claims.refuted", " ".join(sorted(result.refuted))),
         ("conformance.outcome", result.outcome),
+        ("conformance.as-expected", AS_EXPECTED[result.as_expected]),
     ]
     found += [(f"guarantees.{verdict}", str(counted[verdict])) for verdict in ("holds", "violated", "unknown")]
     found.append(("guarantees.vacuous", str(sum(tally.vacuous for tally in result.tallies))))

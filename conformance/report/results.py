@@ -83,6 +83,11 @@ class ScenarioResult(msgspec.Struct, frozen=True, omit_defaults=True):
     format: int = 0
 
     @property
+    def as_expected(self) -> bool | None:
+        """Whether the cluster behaved here as its version does; None: that was not seen. A known deviation is as expected."""
+        return {"passed": True, "finding": True, "failed": False}.get(self.outcome)
+
+    @property
     def shown(self) -> set[str]:
         """The claims that a check of it showed; what was decided before the scenario failed counts too."""
         return {claim for check in self.checks if check.held for claim in check.claims} - self.refuted

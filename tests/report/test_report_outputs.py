@@ -95,6 +95,7 @@ def test_junit_properties() -> None:
         ("claims.shown", "D9-33"),
         ("claims.refuted", ""),
         ("conformance.outcome", "finding"),
+        ("conformance.as-expected", "yes"),
         ("guarantees.holds", "1"),
         ("guarantees.violated", "0"),
         ("guarantees.unknown", "0"),
