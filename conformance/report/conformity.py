@@ -25,7 +25,8 @@ from conformance.report.verdicts import UNEXPECTED, ClaimVerdict
 #:   ended        the run ended before all selected scenarios had run
 #:   damaged      something is missing from the report
 #:   selection    only some scenarios of the suite were selected
-Cause = Literal["guarantee", "failed", "claims", "nothing", "broke", "undecided", "ended", "damaged", "selection"]
+#:   unlisted     what ran is no part of the suite, or the run did not say what the suite has
+Cause = Literal["guarantee", "failed", "claims", "nothing", "broke", "undecided", "ended", "damaged", "selection", "unlisted"]
 AGAINST: frozenset[str] = frozenset({"guarantee", "failed", "claims"})
 
 
@@ -90,7 +91,9 @@ def _open(run: Run, results: Sequence[ScenarioResult], problems: Collection[str]
         found.append(Ground("damaged", count=len(problems)))
     ran = {result.id for result in results}
     known = {function.id for function in run.scenarios}
-    if known - ran:
+    if not known & ran:
+        found.append(Ground("unlisted"))
+    elif known - ran:
         found.append(Ground("selection", count=len(known & ran), of=len(known)))
     return found
 

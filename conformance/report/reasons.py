@@ -71,6 +71,7 @@ _GROUNDS: dict[GroundCause, str] = {
     "undecided": "could not be decided: {names}",
     "ended": "the run ended after {count} of {of} selected scenarios{text}",
     "damaged": "{count} things are missing from the report",
+    "unlisted": "what ran is no part of the suite that says what conformance is",
     "selection": "{count} of the {of} scenarios of the suite were selected",
 }
 _ANSWERS = {True: "yes", False: "no", None: "unknown"}

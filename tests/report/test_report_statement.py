@@ -216,7 +216,8 @@ def test_guarantees_are_evidence_too() -> None:
         ([item("passed"), item("unknown")], RUN, None, ["undecided"]),
         ([item("left-out")], RUN, None, ["nothing"]),
         ([item("passed")], msgspec.structs.replace(RUN, items=[item("passed").node_id, "another"]), None, ["ended"]),
-        ([item("passed", "P02.other")], RUN, None, ["selection"]),
+        ([item("passed", "P02.other")], RUN, None, ["unlisted"]),
+        ([item("passed")], msgspec.structs.replace(RUN, scenarios=[*RUN.scenarios, Function("P02.two", "P02", "x")]), None, ["selection"]),
         ([item("passed", tallies=[Tally("G1", 5, 2, 1)])], RUN, False, ["guarantee"]),
     ],
 )
