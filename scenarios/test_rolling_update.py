@@ -164,15 +164,22 @@ def test_a_clock_that_is_ahead_or_behind_stalls_no_update(cluster: ScenarioClust
     agent = daemonset("agent.yaml", spec={"minReadySeconds": 6})
     trace.until(agent.exactly_on(node), agent.status(number_available=1))
 
-    agent.set_image()
-    trace.until(agent.status(updated_number_scheduled=1, number_ready=1, number_available=0))
+    def alone(image: str) -> Condition:
+        """The status may tell of a pod that has not been seen yet."""
+        return agent.pods_where(
+            f"a ready pod of {image} is there and no other",
+            lambda pods: [(pod.spec.containers[0].image, pod.ready, pod.terminating) for pod in pods] == [(image, True, False)],
+        )
+
+    agent.set_image(cluster.pause("3.9"))
+    trace.until(alone(cluster.pause("3.9")), agent.status(updated_number_scheduled=1, number_ready=1, number_available=0))
     cluster.shift_readiness(agent.pod_on(node).metadata.name, seconds=15)
     trace.stays(agent.status(number_ready=1, number_available=0), seconds=8)
     trace.until(agent.rolled_out(), agent.exactly_on(node), shows="D2-20")
 
     agent.patch({"spec": {"minReadySeconds": 600}}, why="set minReadySeconds")
     agent.set_image(cluster.pause("3.8"))
-    trace.until(agent.status(updated_number_scheduled=1, number_ready=1, number_available=0))
+    trace.until(alone(cluster.pause("3.8")), agent.status(updated_number_scheduled=1, number_ready=1, number_available=0))
     cluster.shift_readiness(agent.pod_on(node).metadata.name, seconds=-1200)
     trace.until(agent.rolled_out(), agent.exactly_on(node), shows="D2-20")
     trace.expect_creations(agent, 3)
