@@ -87,10 +87,11 @@ class Worker:
         report, option = self.settings.report, self.config.option
         if not self.is_worker:
             self._claim_folder()
-            if not option.xmlpath:
+            if getattr(option, "xmlpath", "") is None:
                 file = report / "junit.xml"
                 self._junit = file, file.read_bytes() if file.is_file() else None
-        option.xmlpath = option.xmlpath or str(report / "junit.xml")
+        if getattr(option, "xmlpath", "") is None:  # the plugin may be switched off
+            option.xmlpath = str(report / "junit.xml")
         if getattr(option, "allure_report_dir", "") is None:
             option.allure_report_dir = str(report / "allure")
 

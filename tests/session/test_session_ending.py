@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-#: Seconds. On an idle machine an end takes two; the cluster that was ended too early took 33 to 50.
-LIMIT = 20.0
+#: Seconds until a run hangs. On an idle machine an end takes two; on one that is loaded a hundredfold it is still what it was asked that
+#: tells a run that ends in order from one that tries again and again.
+LIMIT = 180.0
 
 SCENARIOS = '''
 from pathlib import Path
@@ -71,7 +72,7 @@ def begin(project: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def appears(file: Path, run: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + LIMIT
     while not file.exists():
         assert run.poll() is None, (file.parent / "said").read_text()
         assert time.monotonic() < deadline, f"{file} did not come about"
@@ -80,11 +81,9 @@ def appears(file: Path, run: subprocess.Popen[str]) -> None:
 
 
 def ends(run: subprocess.Popen[str], project: Path) -> str:
-    begin = time.monotonic()
-    code = run.wait(60)
+    code = run.wait(LIMIT)
     said = (project / "said").read_text()
     assert code == pytest.ExitCode.INTERRUPTED, said
-    assert time.monotonic() - begin < LIMIT, said
     assert "Traceback" not in said
     assert "INTERNALERROR" not in said
     assert "got no answer" not in said, "a cluster that had been ended was asked"
