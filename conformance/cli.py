@@ -1,4 +1,6 @@
-"""The command `conformance`: build, up, down, judge, report, versions, clean. Thin: each command calls one room and prints what it answers.
+"""The command `conformance`: build, up, ps, down, judge, report, versions, clean.
+
+Thin: each command calls one room and prints what it answers.
 
 Exit codes are pytest's: 0 done, 1 a promise was broken or something failed, 2 interrupted, 4 wrong usage.
 """
@@ -73,8 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     down = commands.add_parser("down", help="end clusters that `up` or `--keep` left running")
-    down.add_argument("names", nargs="*", metavar="NAME", help="names that `up` printed (default: all)")
+    down.add_argument("names", nargs="*", metavar="NAME", help="names that `up` printed (default: the only one there is)")
+    down.add_argument("--all", action="store_true", help="end all of them")
     down.set_defaults(run=_down)
+
+    ps = commands.add_parser("ps", help="show your clusters that are up: who started them, when, from where, and what is wrong with them")
+    ps.set_defaults(run=_ps)
 
     judge = commands.add_parser("judge", help="judge a recorded trace again, without a cluster")
     judge.add_argument("trace", type=Path, metavar="TRACE")
@@ -103,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--cluster", choices=["existing"], metavar="existing", help="clean the cluster that the kubeconfig names, too")
     clean.add_argument("--kubeconfig", type=Path, metavar="FILE", help="clean this cluster, too (default: as kubectl finds it)")
     clean.add_argument("--context", default="", metavar="NAME", help="clean the cluster of this context, too (default: the current one)")
+    clean.add_argument("--allow-disruption", action="store_true", help="put back what dead runs changed on nodes of that cluster")
     clean.set_defaults(run=_clean)
     return parser
 
@@ -216,18 +223,28 @@ def _up_kind(arguments: argparse.Namespace) -> int:
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    from conformance.clusters.embedded import runs  # noqa: PLC0415
-    from conformance.clusters.kind import owners  # noqa: PLC0415
-    from conformance.components.engine.docker import Docker  # noqa: PLC0415
+    from conformance.session import standing  # noqa: PLC0415
     from conformance.session.settings import runs_folder  # noqa: PLC0415
 
-    real = owners.detached(runs_folder())
-    simulated = [name for name in arguments.names if name not in real]
-    ended = runs.down(runs_folder(), simulated) if simulated or not arguments.names else []
-    if wanted := [name for name in real if not arguments.names or name in arguments.names]:
-        ended += owners.down(runs_folder(), Docker(), wanted)
-    for name in ended:
-        print(f"ended {name}")
+    wanted = standing.chosen(runs_folder(), arguments.names, everything=arguments.all)
+    if not wanted:
+        print("no cluster is up", file=sys.stderr)
+    left = 0
+    for one in wanted:
+        if why := standing.down(one):
+            left += 1
+            print(f"conformance: {one.name} was not ended: {why}", file=sys.stderr)
+        else:
+            print(f"ended {one.name}")
+    return 1 if left else 0
+
+
+def _ps(_: argparse.Namespace) -> int:
+    from conformance.session import standing  # noqa: PLC0415
+    from conformance.session.settings import runs_folder  # noqa: PLC0415
+
+    for line in standing.described(runs_folder()) or ["no cluster of yours is up"]:
+        print(line)
     return 0
 
 
@@ -280,17 +297,22 @@ def _clean(arguments: argparse.Namespace) -> int:
     from conformance.components import cache, images  # noqa: PLC0415
     from conformance.components.engine import usable  # noqa: PLC0415
     from conformance.components.engine.docker import Docker  # noqa: PLC0415
+    from conformance.session import existing  # noqa: PLC0415
     from conformance.session.settings import runs_folder  # noqa: PLC0415
 
     removed: list[object] = [*runs.sweep(runs_folder())]
+    existing.tidy()
     with contextlib.suppress(UsageError):  # without Docker there is nothing of it to remove
         docker = Docker()
         usable.reach(docker)
         removed += [*owners.sweep(runs_folder(), docker), *images.clean(docker, images=arguments.cache)]
+        for why in owners.strangers(docker):
+            print(f"conformance: {why}", file=sys.stderr)
     if arguments.cluster or arguments.kubeconfig or arguments.context:
-        from conformance.session import existing  # noqa: PLC0415
-
-        removed += existing.clean(arguments.kubeconfig, arguments.context)
+        done, left = existing.clean(arguments.kubeconfig, arguments.context, disruption=arguments.allow_disruption)
+        removed += done
+        for why in left:
+            print(f"conformance: {why}", file=sys.stderr)
     for what in removed:
         print(f"removed {what}")
     print(f"freed {cache.clean(cache=arguments.cache) / 1e6:.0f} MB of the cache of built components")

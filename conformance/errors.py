@@ -6,7 +6,8 @@
     │   └── TraceError        a trace file is missing, truncated, damaged or of another format
     ├── BuildError            a component did not compile, or its cache is damaged
     ├── ClusterError          a cluster did not come up, or broke while in use
-    │   └── ComponentDied     one of its processes ended by itself
+    │   ├── ComponentDied     one of its processes ended by itself
+    │   └── LeaseLost         the run lost its right to a cluster that is not its own: it ends
     ├── ApiError              the API server answered with a Status that is a failure
     ├── NotOffered            a scenario asks for what this cluster cannot give: it is left out, with this reason
     └── WaitExpired           an outcome a scenario waited for never came (also an AssertionError)
@@ -41,6 +42,10 @@ class ClusterError(ConformanceError):
 
 class ComponentDied(ClusterError):
     """A component of the cluster ended by itself; the message holds its last log lines."""
+
+
+class LeaseLost(ClusterError):
+    """The run has lost its right to a cluster that is not its own, and must not touch it any more."""
 
 
 class TraceError(UsageError):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from conformance.clusters.protocol import Capability
-from conformance.errors import ConformanceError, NotOffered, UsageError
+from conformance.errors import ConformanceError, LeaseLost, NotOffered, UsageError
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.trace import Trace
@@ -238,6 +238,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return report
     if call.excinfo is not None:
         item.stash.setdefault(ERROR, call.excinfo.value)
+        if isinstance(call.excinfo.value, LeaseLost):
+            item.session.shouldfail = str(call.excinfo.value)  # no other scenario of this process may touch the cluster
         if isinstance(call.excinfo.value, ConformanceError) and report.failed:
             report.longrepr = outcome.told(item, call.excinfo)
     worker = item.config.stash[WORKER]

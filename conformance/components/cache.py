@@ -6,6 +6,7 @@ $XDG_CACHE_HOME/daemonset-conformance/
     locks/      one file an entry: who builds it
     building/   workplaces of running builds
     go.json     what each go program said of its version
+    identity    a word that nobody else's cache has
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from conformance import whole
 from conformance.components.locks import locked, remove, sweep
 
 
@@ -95,6 +98,18 @@ def root() -> Path:
     """The cache folder of this user; it need not exist."""
     configured = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return (configured if configured.is_absolute() else Path.home() / ".cache") / "daemonset-conformance"
+
+
+def identity() -> str:
+    """A word of this cache alone, made once: who says it sees the locks in here."""
+    file = root() / "identity"
+    root().mkdir(parents=True, exist_ok=True)
+    with locked(root() / "locks" / "identity.lock", lambda: None):
+        known = file.read_text() if file.is_file() else ""
+        if not known.isalnum():
+            known = secrets.token_hex(8)
+            whole.write(file, known)
+    return known
 
 
 def entries() -> list[Entry]:

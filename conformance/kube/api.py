@@ -7,7 +7,7 @@ stay out: they are slow, they reject fields that they do not know, and their sha
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ import msgspec
 import tenacity
 
 from conformance.errors import ApiError, ClusterError, UsageError
+from conformance.kube import impersonation
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -48,16 +49,23 @@ class Api:
     Transport errors and answers 429 and 5xx are tried again for `patience` seconds where that cannot do a thing twice.
     """
 
-    def __init__(self, client: Any, *, source: str = "", patience: float = 15.0) -> None:
+    def __init__(self, client: Any, *, source: str = "", patience: float = 15.0, headers: Sequence[tuple[str, str]] = ()) -> None:
         self._client = client
         self._pool = client.rest_client.pool_manager
         self._configuration = client.configuration
         self._source = source
+        self._headers = headers
         self.patience = patience
 
     @classmethod
-    def connect(cls, kubeconfig: Path, context: str | None = None, *, patience: float = 15.0, source: str = "") -> Api:
-        """Connect as this kubeconfig says. The file is only read; no other kubeconfig is looked at. `source` is its name in messages."""
+    def connect(
+        cls, kubeconfig: Path, context: str | None = None, *, patience: float = 15.0, source: str = "", scratch: Path | None = None
+    ) -> Api:
+        """Connect as this kubeconfig says, as whom it impersonates too. The file is only read; no other kubeconfig is looked at.
+
+        `source` is its name in messages. `scratch` is a private folder (default: the file's own) for certificates and keys that the
+        kubeconfig holds: the connection wants them as files. They go with the folder, also when this process is killed.
+        """
         from kubernetes import client, config  # noqa: PLC0415 - costs half a second, and many commands need no cluster
 
         if not Path(kubeconfig).is_file():
@@ -65,13 +73,20 @@ class Api:
         configuration = client.Configuration()
         configuration.connection_pool_maxsize = _CONNECTIONS
         try:
-            api_client = config.new_client_from_config(  # type: ignore[no-untyped-call]
-                config_file=str(kubeconfig), context=context, persist_config=False, client_configuration=configuration
+            config.load_kube_config(  # type: ignore[no-untyped-call]
+                config_file=str(kubeconfig),
+                context=context,
+                persist_config=False,
+                client_configuration=configuration,
+                temp_file_path=str(scratch or Path(kubeconfig).absolute().parent),
             )
+            api_client = client.ApiClient(configuration=configuration)
         except config.ConfigException as error:
             where = f"context {context!r} of " if context else ""
             raise UsageError(f"{where}{kubeconfig} cannot be used: {error}; check it with `kubectl config view`") from error
-        return cls(api_client, source=source or str(kubeconfig), patience=patience)
+        return cls(
+            api_client, source=source or str(kubeconfig), patience=patience, headers=impersonation.headers(Path(kubeconfig), context)
+        )
 
     @property
     def server(self) -> str:
@@ -187,7 +202,9 @@ class Api:
     ) -> BaseHTTPResponse:
         import urllib3  # noqa: PLC0415 - loaded by the client anyway, which is imported lazily
 
-        headers = {"Accept": "application/json", "User-Agent": "daemonset-conformance"}
+        headers = urllib3.HTTPHeaderDict({"Accept": "application/json", "User-Agent": "daemonset-conformance"})
+        for name, value in self._headers:
+            headers.add(name, value)  # one line for each group: they may hold commas
         if body is not None:
             headers["Content-Type"] = content_type
         # Asked for each request: credential plugins renew their tokens there.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,7 +144,12 @@ def runs_folder() -> Path:
     """Where running clusters keep their files: short, because a unix socket's path holds 107 bytes, and of this user alone."""
     base = Path(os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - made 0700 below
     folder = base / f"dsc-{os.getuid()}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
-        raise UsageError(f"{folder} is not private to this user; remove it, or point TMPDIR at a folder that only you can write.")
-    return folder
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700, parents=True)
+    found = folder.lstat()  # not where a link leads: anybody may have made it, and dead clusters are removed from there
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise UsageError(
+            f"{folder} is not a folder that is private to this user (a link is none); remove it, or point TMPDIR at a folder that only you "
+            "can write."
+        )
+    return folder.resolve()

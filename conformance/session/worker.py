@@ -90,6 +90,7 @@ class Worker:
         if self.is_worker or not self.wants_scenarios:
             return
         sweep(runs_folder())
+        existing.tidy()
         capture = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
             _ = self.binaries
@@ -123,13 +124,16 @@ class Worker:
             self.lease.throw_away(keep_logs=failed)
         if self.existing is not None:
             self.existing.end(keep=self.lease.kept)
+            if self.existing.lost:
+                exitstatus = pytest.ExitCode.TESTS_FAILED  # whatever it shows, another run may have had its hands in it
+                self.summary = [f"ERROR: {self.existing.lost}"]
         if self.wants_scenarios:
             self._save_run(now)
         results = folder.results(self.settings.report) if self.wants_scenarios and not self.is_worker else []
         if not results:
             return exitstatus
         page = write.write_report(self.settings.report)
-        self.summary = [
+        self.summary += [
             *terminal.lines(folder.run(self.settings.report), results),
             *self._delays(results),
             *self._notes(),

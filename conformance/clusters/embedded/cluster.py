@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from conformance.clusters import leftovers
-from conformance.clusters.embedded import runs
+from conformance.clusters import leftovers, outliving
 from conformance.clusters.embedded.components import NAMES
 from conformance.clusters.embedded.control import EmbeddedComponent
 from conformance.clusters.embedded.nodes import EmbeddedNodes
@@ -158,7 +157,7 @@ class EmbeddedCluster:
     def detach(self) -> None:
         """Let it outlive this process, until `runs.down`."""
         facts = self.facts
-        runs.note(runs.Detached(facts.name, self._supervisor.pid, self._supervisor.run, facts.kubeconfig, facts.kubernetes))
+        outliving.note(self._supervisor.run, facts.name, facts.kubeconfig, facts.kubernetes, self._supervisor.pid)
         self._supervisor.detach()
 
     def close(self, *, keep_logs: bool = False) -> None:

@@ -129,7 +129,7 @@ class KindCluster:
 
     def detach(self) -> None:
         """Let it outlive this process, until `conformance down`."""
-        owners.note(self._owner.run, self.facts.name, self.facts.kubeconfig)
+        owners.note(self._owner.run, self.facts.name, self.facts.kubeconfig, self.facts.kubernetes)
         self._end.kill()
         self._end.wait()
         self._owner.release(remove=False)
@@ -145,6 +145,6 @@ class KindCluster:
         try:
             self._driver.delete()
         finally:
-            owners.remove(self._docker, self.facts.name)
+            owners.remove(self._docker, self._owner.run)
             owners.remove_network(self._docker)
             self._owner.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 from pathlib import Path
@@ -40,6 +41,24 @@ def test_what_is_secret_is_private(cluster: EmbeddedCluster) -> None:
     secrets = [*run.glob("*.kubeconfig"), *run.glob("*.key"), run / "tokens.csv"]
     assert len(secrets) == 7
     assert {stat.S_IMODE(file.stat().st_mode) for file in secrets} == {0o600}
+
+
+def test_every_socket_is_behind_a_file_mode_or_the_loopback_interface(cluster: EmbeddedCluster) -> None:
+    """An abstract Unix socket (empty path, or one that begins with @) has no mode: every user of the machine reaches it."""
+    supervisor = cluster._supervisor.pid
+    pids = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    assert len(pids) == len(components.NAMES)
+    inodes = set()
+    for link in (link for pid in pids for link in Path(f"/proc/{pid}/fd").iterdir()):
+        with contextlib.suppress(OSError):
+            inodes.add(str(link.readlink()).removeprefix("socket:[").rstrip("]"))
+    lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    listening = [line[7] if len(line) > 7 else "" for line in lines if line[6] in inodes and int(line[3], 16) & 0x10000]
+    assert sorted(Path(name).name for name in listening) == ["etcd-peer.sock", "etcd.sock"]
+    assert not [name for name in listening if not name or name.startswith("@")]
+    assert all((cluster.facts.kubeconfig.parent / Path(name).name).is_socket() for name in listening)
+    tcp = [line.split() for file in ("tcp", "tcp6") for line in Path(f"/proc/net/{file}").read_text().splitlines()[1:]]
+    assert {line[1].partition(":")[0] for line in tcp if line[9] in inodes and line[3] == "0A"} == {"0100007F"}
 
 
 def _writes(cluster: EmbeddedCluster) -> list[dict[str, Any]]:
