@@ -15,12 +15,18 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
-from conformance.errors import ClusterError, ConformanceError, UsageError
+from conformance.errors import ClusterError, ConformanceError, TraceError, UsageError
+from conformance.printable import printable
 
 if TYPE_CHECKING:
     from conformance.components.versions import Minor
+
+
+def say(text: object, *, file: TextIO | None = None) -> None:
+    """A line for the terminal: what it holds of clusters and files of others stays text there."""
+    print(printable(str(text)), file=file)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,13 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = arguments.run(arguments)
     except UsageError as error:
-        print(f"conformance: {error}", file=sys.stderr)
+        say(f"conformance: {error}", file=sys.stderr)
         return 4
     except ConformanceError as error:
-        print(f"conformance: {error}", file=sys.stderr)
+        say(f"conformance: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("conformance: interrupted; nothing half-done was left behind", file=sys.stderr)
+        say("conformance: interrupted; nothing half-done was left behind", file=sys.stderr)
         return 2
     return code
 
@@ -132,7 +138,7 @@ def _build(arguments: argparse.Namespace) -> int:
         if not arguments.names:
             return 0
     for name, path in build.ensure(arguments.names or COMPONENTS, minor=minor.minor, overrides=overrides).items():
-        print(f"{name}={path}")
+        say(f"{name}={path}")
     return 0
 
 
@@ -143,7 +149,7 @@ def _node_image(minor: Minor, overrides: dict[str, Path]) -> None:
 
     docker = Docker()
     engine = usable.check(docker)
-    print(f"node-image={images.ensure(minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=overrides).name}")
+    say(f"node-image={images.ensure(minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=overrides).name}")
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
@@ -153,18 +159,18 @@ def _prepare(arguments: argparse.Namespace) -> int:
     minor = versions.resolve(os.environ.get("CONFORMANCE_KUBERNETES") or versions.DEFAULT)
     then = arguments.then[1:] if arguments.then[:1] == ["--"] else arguments.then
     try:
-        engine = prepare(lambda text: print(text, file=sys.stderr))
+        engine = prepare(lambda text: say(text, file=sys.stderr))
         if then:
             _node_image(minor, {})
     except (UsageError, ClusterError) as lacking:
         if not then:
             raise
-        print(f"\nLEFT OUT: {shlex.join(then)}\nReal kubelets need Docker and a node image. {lacking}\n", file=sys.stderr)
+        say(f"\nLEFT OUT: {shlex.join(then)}\nReal kubelets need Docker and a node image. {lacking}\n", file=sys.stderr)
         return 0
     if then:
         sys.stdout.flush()
         os.execvp(then[0], then)  # noqa: S606 - what the caller asked to run
-    print(f"Docker {engine.version}, control groups v{engine.cgroups}, runtime {engine.default_runtime}: ready for kind clusters")
+    say(f"Docker {engine.version}, control groups v{engine.cgroups}, runtime {engine.default_runtime}: ready for kind clusters")
     return 0
 
 
@@ -190,10 +196,10 @@ def _up(arguments: argparse.Namespace) -> int:
         raise
     cluster.detach()
     facts = cluster.facts
-    print(f"Kubernetes {facts.kubernetes} with {arguments.nodes} simulated nodes is up: {facts.name}", file=sys.stderr)
-    print(f"  {binaries['kubectl']} --kubeconfig {facts.kubeconfig} get nodes", file=sys.stderr)
-    print(f"  conformance down {facts.name}", file=sys.stderr)
-    print(facts.kubeconfig)
+    say(f"Kubernetes {facts.kubernetes} with {arguments.nodes} simulated nodes is up: {facts.name}", file=sys.stderr)
+    say(f"  {binaries['kubectl']} --kubeconfig {facts.kubeconfig} get nodes", file=sys.stderr)
+    say(f"  conformance down {facts.name}", file=sys.stderr)
+    say(facts.kubeconfig)
     return 0
 
 
@@ -215,10 +221,10 @@ def _up_kind(arguments: argparse.Namespace) -> int:
         cluster.close()
         raise
     cluster.detach()
-    print(f"Kubernetes {cluster.facts.kubernetes} with {arguments.nodes} real nodes is up: {cluster.facts.name}", file=sys.stderr)
-    print(f"  {kubectl} --kubeconfig {cluster.facts.kubeconfig} get nodes", file=sys.stderr)
-    print(f"  conformance down {cluster.facts.name}", file=sys.stderr)
-    print(cluster.facts.kubeconfig)
+    say(f"Kubernetes {cluster.facts.kubernetes} with {arguments.nodes} real nodes is up: {cluster.facts.name}", file=sys.stderr)
+    say(f"  {kubectl} --kubeconfig {cluster.facts.kubeconfig} get nodes", file=sys.stderr)
+    say(f"  conformance down {cluster.facts.name}", file=sys.stderr)
+    say(cluster.facts.kubeconfig)
     return 0
 
 
@@ -228,14 +234,14 @@ def _down(arguments: argparse.Namespace) -> int:
 
     wanted = standing.chosen(runs_folder(), arguments.names, everything=arguments.all)
     if not wanted:
-        print("no cluster is up", file=sys.stderr)
+        say("no cluster is up", file=sys.stderr)
     left = 0
     for one in wanted:
         if why := standing.down(one):
             left += 1
-            print(f"conformance: {one.name} was not ended: {why}", file=sys.stderr)
+            say(f"conformance: {one.name} was not ended: {why}", file=sys.stderr)
         else:
-            print(f"ended {one.name}")
+            say(f"ended {one.name}")
     return 1 if left else 0
 
 
@@ -244,7 +250,7 @@ def _ps(_: argparse.Namespace) -> int:
     from conformance.session.settings import runs_folder  # noqa: PLC0415
 
     for line in standing.described(runs_folder()) or ["no cluster of yours is up"]:
-        print(line)
+        say(line)
     return 0
 
 
@@ -254,9 +260,15 @@ def _judge(arguments: argparse.Namespace) -> int:
     from conformance.trace.store import read  # noqa: PLC0415
 
     header, entries = read(arguments.trace)
-    tallies = judge_trace(header, entries)
+    try:
+        tallies = judge_trace(header, entries)
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError, RecursionError) as error:
+        raise TraceError(
+            f"{arguments.trace} cannot be judged: its entries do not fit together ({type(error).__name__}: {error}). "
+            "Give a file that a run wrote below its report folder, or run the scenario again"
+        ) from error
     for line in judged(header, tallies):
-        print(line)
+        say(line)
     return 1 if any(tally.violated for tally in tallies) else 0
 
 
@@ -270,14 +282,14 @@ def _report(arguments: argparse.Namespace) -> int:
             raise UsageError(f"--merge {arguments.merge}: name the report folders to merge after it: `--merge OUT DIR DIR ...`.")
         merged, page = write_merged(arguments.merge, folders)
         for problem in merged.problems:
-            print(f"conformance: {problem}", file=sys.stderr)
+            say(f"conformance: {problem}", file=sys.stderr)
         text = markdown.of_runs(merged)
     elif len(folders) > 1:
         raise UsageError(f"{len(folders)} report folders were named; `--merge OUT` puts the runs of several side by side.")
     else:
         report, page = reported(*(folders or [Path("report")]))
         text = markdown.of_run(report)
-    print(page)
+    say(page)
     if arguments.summary is not None:
         markdown.append(text, arguments.summary)
     return 0
@@ -287,7 +299,7 @@ def _versions(arguments: argparse.Namespace) -> int:
     from conformance.components import versions  # noqa: PLC0415
 
     minors = versions.chosen(arguments.versions)
-    print(json.dumps(minors) if arguments.json else "\n".join(minors))
+    say(json.dumps(minors) if arguments.json else "\n".join(minors))
     return 0
 
 
@@ -307,13 +319,13 @@ def _clean(arguments: argparse.Namespace) -> int:
         usable.reach(docker)
         removed += [*owners.sweep(runs_folder(), docker), *images.clean(docker, images=arguments.cache)]
         for why in owners.strangers(docker):
-            print(f"conformance: {why}", file=sys.stderr)
+            say(f"conformance: {why}", file=sys.stderr)
     if arguments.cluster or arguments.kubeconfig or arguments.context:
         done, left = existing.clean(arguments.kubeconfig, arguments.context, disruption=arguments.allow_disruption)
         removed += done
         for why in left:
-            print(f"conformance: {why}", file=sys.stderr)
+            say(f"conformance: {why}", file=sys.stderr)
     for what in removed:
-        print(f"removed {what}")
-    print(f"freed {cache.clean(cache=arguments.cache) / 1e6:.0f} MB of the cache of built components")
+        say(f"removed {what}")
+    say(f"freed {cache.clean(cache=arguments.cache) / 1e6:.0f} MB of the cache of built components")
     return 0

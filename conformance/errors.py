@@ -19,9 +19,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from conformance.printable import printable
+
 
 class ConformanceError(Exception):
-    """The base of all errors raised on purpose; its text is fit to be shown without a traceback."""
+    """The base of all errors raised on purpose; its text is fit to be shown without a traceback, whatever a server said in it."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UsageError(ConformanceError):

@@ -15,6 +15,7 @@ from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.trace import Trace
 from conformance.kube.manifests import merge, merge_template
+from conformance.printable import printable
 from conformance.report import allure, junit
 from conformance.session import kind, ordering, outcome, settings
 from conformance.session.run import ScenarioRun
@@ -273,7 +274,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What the run showed, in a few lines, and where to read more."""
     for line in config.stash[WORKER].summary:
-        terminalreporter.write_line(line)
+        terminalreporter.write_line(printable(line))
 
 
 def manifests_of(config: pytest.Config) -> Path:

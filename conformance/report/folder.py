@@ -11,18 +11,26 @@ report/
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import re
 import shutil
 from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
 
+from conformance import whole
 from conformance.errors import UsageError
+from conformance.received import content
 from conformance.report.results import Run, ScenarioResult
 
 MARKER = ".daemonset-conformance"
 OWN_FOLDERS = ("scenarios", "traces", "allure", "logs", "diagnostics")
+#: What reading a file that somebody else made may come to.
+UNREADABLE = (OSError, msgspec.DecodeError, RecursionError, MemoryError)
+#: Ids become anchors of pages and names of files; those of this suite are all of this form.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 OWN_FILES = ("run.json", "statement.json", "index.html", "junit.xml")
 
 
@@ -45,9 +53,7 @@ def prepare(folder: Path) -> None:
             _remove(folder / name)
         for name in OWN_FILES:
             _remove(folder / name)
-        marker.write_text(
-            "A report of daemonset-conformance: the next run into this folder removes its own files from it.\n", encoding="utf-8"
-        )
+        whole.write(marker, "A report of daemonset-conformance: the next run into this folder removes its own files from it.\n")
         for name in ("scenarios", "traces"):
             (folder / name).mkdir()
     except OSError as error:
@@ -83,9 +89,7 @@ def prepare_merged(folder: Path, names: Collection[str]) -> None:
             "Name another folder, or remove the file."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).write_text(
-        "Reports of daemonset-conformance, merged: written again by the next merge into this folder.\n", encoding="utf-8"
-    )
+    whole.write(folder / MARKER, "Reports of daemonset-conformance, merged: written again by the next merge into this folder.\n")
 
 
 def _remove(path: Path) -> None:
@@ -101,9 +105,7 @@ def save_run(folder: Path, run: Run) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         known = run_or_none(folder)
         merged = join(known, run) if known is not None else run
-        scratch = folder / "run.json.partial"
-        scratch.write_bytes(msgspec.json.format(msgspec.json.encode(merged), indent=2))
-        scratch.replace(folder / "run.json")
+        whole.write(folder / "run.json", msgspec.json.format(msgspec.json.encode(merged), indent=2))
 
 
 def join(old: Run, new: Run) -> Run:
@@ -117,8 +119,8 @@ def join(old: Run, new: Run) -> Run:
 def run_or_none(folder: Path) -> Run | None:
     """What run.json says; None if it is missing or damaged."""
     try:
-        return msgspec.json.decode((folder / "run.json").read_bytes(), type=Run)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(content(folder / "run.json", within=folder), type=Run)
+    except UNREADABLE:
         return None
 
 
@@ -148,9 +150,20 @@ def _read(folder: Path) -> tuple[list[ScenarioResult], list[str]]:
     damaged: list[str] = []
     for file in sorted((folder / "scenarios").glob("*.json")):
         try:
-            found.append(decoder.decode(file.read_bytes()))
-        except msgspec.DecodeError as error:
+            result = decoder.decode(content(file, within=folder))
+        except UNREADABLE as error:
             damaged.append(f"scenarios/{file.name} is damaged ({error}): its scenario is not in this report.")
+            continue
+        strange = [word for word in (result.id, *result.claims, *(tally.id for tally in result.tallies)) if not _ID.fullmatch(word)]
+        if strange:
+            damaged.append(f"scenarios/{file.name} is damaged ({strange[0][:40]!r} is no id): its scenario is not in this report.")
+            continue
+        outside = [name for name in (result.trace, *result.diagnostics) if not _inside(folder, name)]
+        if outside:
+            damaged.append(f"scenarios/{file.name} names a file outside of the report ({outside[0][:80]!r}): it is not looked at.")
+            kept = [name for name in result.diagnostics if name not in outside]
+            result = msgspec.structs.replace(result, trace="" if result.trace in outside else result.trace, diagnostics=kept)
+        found.append(result)
     damaged += [
         f"scenarios/{file.name} was being written when the run died: its scenario is not in this report."
         for file in sorted((folder / "scenarios").glob("*.partial"))
@@ -160,3 +173,13 @@ def _read(folder: Path) -> tuple[list[ScenarioResult], list[str]]:
         for file in sorted((folder / "traces").glob("*.partial"))
     ]
     return sorted(found, key=lambda result: (result.id[:1], len(result.id), result.id, result.node_id)), damaged
+
+
+def _inside(folder: Path, name: str) -> bool:
+    """Whether a file that a result names lies in one of the report's own folders, wherever links lead; it need not be there."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            (folder / name).lstat()
+        return not name or (name.partition("/")[0] in OWN_FOLDERS and (folder / name).resolve().is_relative_to(folder.resolve()))
+    except (OSError, ValueError):  # a name that no file can have
+        return False

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from conformance import whole
 from conformance.claims import registry
 from conformance.guarantees.judge import Verdict
 from conformance.report.drawing import tag, tooltip
@@ -52,7 +53,7 @@ class Document:
 def write(report: Report) -> Path:
     """Write index.html into the report folder."""
     file = report.folder / NAME
-    file.write_text(page(report), encoding="utf-8")
+    whole.write(file, page(report))
     return file
 
 

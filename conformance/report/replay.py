@@ -49,6 +49,8 @@ def replay(folder: Path, result: ScenarioResult) -> Replay | None:
                 teller.see(entry, before, after)
     except (TraceError, OSError) as error:
         problem = str(error)
+    except Exception as error:  # whatever a trace that somebody else made holds: the rest of the page is not its business
+        problem = f"{result.trace} does not fit together ({type(error).__name__}: {error})"
     return Replay(builder.finish(), tuple(teller.lines()) if teller else (), problem, header)
 
 

@@ -20,6 +20,7 @@ from conformance.clusters.embedded.runs import sweep
 from conformance.clusters.protocol import Facts
 from conformance.components import build
 from conformance.components.overrides import describe
+from conformance.printable import printable
 from conformance.report import folder, terminal, write
 from conformance.report.results import Run, ScenarioResult
 from conformance.session import existing, kind, ordering
@@ -188,4 +189,4 @@ class Worker:
 
     def say(self, text: str) -> None:
         """Show a line at once, beside pytest's own output."""
-        sys.stderr.write(f"\n{text}\n")
+        sys.stderr.write(f"\n{printable(text)}\n")

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from conformance.errors import TraceError
 from conformance.kube.records import RECORDS, Object
 
 #: listed    an object that was there when watching began (or began again after a gap)
@@ -51,13 +52,19 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     detail: dict[str, Any] = {}
 
     def record(self) -> Object:
-        """The narrow record of the object. Only for entries that carry one."""
-        decoded: Object = _DECODERS[self.resource].decode(self.object)
+        """The narrow record of the object. Only for entries that carry one; TraceError if it is not of its resource's form."""
+        try:
+            decoded: Object = _DECODERS[self.resource].decode(self.object)
+        except (KeyError, msgspec.DecodeError, RecursionError) as error:
+            raise TraceError(f"entry {self.seq} of the trace holds no object of the resource {self.resource!r} ({error})") from error
         return decoded
 
     def raw(self) -> dict[str, Any]:
-        """The whole object as plain JSON."""
-        return _ANY.decode(self.object)
+        """The whole object as plain JSON; TraceError if it is none."""
+        try:
+            return _ANY.decode(self.object)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise TraceError(f"entry {self.seq} of the trace holds no object ({error})") from error
 
 
 def order(entry: Entry, latest: int) -> tuple[int, int, int]:

@@ -63,7 +63,7 @@ def test_every_kind_of_request_asks_for_it(server: StandIn, tmp_path: Path) -> N
             ("Impersonate-Extra-example.org%2FScope", "view"),
             ("Impersonate-Extra-example.org%2FScope", "list"),
         ]
-        assert ("authorization", "secret") in [(name.lower(), value) for name, value in headers]
+        assert ("authorization", "Bearer secret") in [(name.lower(), value) for name, value in headers]
 
 
 @pytest.mark.parametrize(
