@@ -52,6 +52,7 @@ class EmbeddedCluster:
         self.node_numbers = itertools.count(1)
         #: Every change of a node's behaviour has a number of its own, so that no answer is taken for another's.
         self.behaviour_numbers = itertools.count(1)
+        self._inventory = leftovers.Inventory(api)
         self._clean = self.fingerprint()
 
     @contextlib.contextmanager
@@ -143,7 +144,7 @@ class EmbeddedCluster:
 
     def fingerprint(self) -> frozenset[str]:
         """What is in the cluster that a scenario could have left there."""
-        return leftovers.fingerprint(self.api, "stages")
+        return self._inventory.fingerprint()
 
     def check(self) -> None:
         """Raise ComponentDied, with its last log lines, if a component has ended by itself."""

@@ -62,6 +62,7 @@ class KindCluster:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        self._inventory = leftovers.Inventory(api)
         self._clean = self.fingerprint()
 
     @property
@@ -110,7 +111,7 @@ class KindCluster:
 
     def fingerprint(self) -> frozenset[str]:
         """What is in the cluster that a scenario could have left there."""
-        return leftovers.fingerprint(self.api)
+        return self._inventory.fingerprint()
 
     def check(self) -> None:
         """Raise ComponentDied if the control plane's container has ended."""

@@ -114,6 +114,52 @@ def test_what_a_scenario_leaves_is_dirt(cluster: EmbeddedCluster) -> None:
     assert cluster.dirt() == []
 
 
+NAMED: dict[str, Any] = {"metadata": {"name": "left"}}
+RULE = {"apiGroups": ["example.org"], "apiVersions": ["v1"], "resources": ["*"], "operations": ["CREATE"]}
+LEFT: dict[str, tuple[str, dict[str, Any]]] = {
+    "resourcequotas default/left": ("/api/v1/namespaces/default/resourcequotas", {"spec": {"hard": {"pods": "1"}}}),
+    "limitranges default/left": ("/api/v1/namespaces/default/limitranges", {"spec": {"limits": []}}),
+    "services default/left": ("/api/v1/namespaces/default/services", {"spec": {"ports": [{"port": 1}]}}),
+    "configmaps default/left": ("/api/v1/namespaces/default/configmaps", {}),
+    "poddisruptionbudgets default/left": ("/apis/policy/v1/namespaces/default/poddisruptionbudgets", {"spec": {"minAvailable": 1}}),
+    "networkpolicies default/left": ("/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", {"spec": {"podSelector": {}}}),
+    "priorityclasses /left": ("/apis/scheduling.k8s.io/v1/priorityclasses", {"value": 7}),
+    "clusterroles /left": ("/apis/rbac.authorization.k8s.io/v1/clusterroles", {"rules": []}),
+    "runtimeclasses /left": ("/apis/node.k8s.io/v1/runtimeclasses", {"handler": "left"}),
+    "storageclasses /left": ("/apis/storage.k8s.io/v1/storageclasses", {"provisioner": "left"}),
+    "validatingadmissionpolicies /left": (
+        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+        {"spec": {"matchConstraints": {"resourceRules": [RULE]}, "validations": [{"expression": "true"}]}},
+    ),
+    "validatingadmissionpolicybindings /left": (
+        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+        {"spec": {"policyName": "left", "validationActions": ["Deny"]}},
+    ),
+    "validatingwebhookconfigurations /left": ("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", {"webhooks": []}),
+    "mutatingwebhookconfigurations /left": ("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations", {"webhooks": []}),
+}
+
+
+def test_whatever_a_scenario_leaves_is_dirt(cluster: EmbeddedCluster) -> None:
+    for collection, body in LEFT.values():
+        cluster.api.create(collection, {**NAMED, **body})
+    try:
+        assert set(cluster.dirt()) == {f"left over: {what}" for what in LEFT}
+    finally:
+        for collection, _ in LEFT.values():
+            cluster.api.delete(f"{collection}/left")
+    assert cluster.dirt() == []
+
+
+def test_what_goes_with_its_namespace_is_none(cluster: EmbeddedCluster) -> None:
+    cluster.api.create(path("namespaces"), {"metadata": {"name": "going", "finalizers": ["example.org/stay"]}})
+    cluster.api.create("/api/v1/namespaces/going/configmaps", {"metadata": {"name": "left", "finalizers": ["example.org/stay"]}})
+    cluster.api.delete(path("namespaces", name="going"))
+    assert cluster.dirt() == []
+    cluster.api.patch("/api/v1/namespaces/going/configmaps/left", {"metadata": {"finalizers": None}})
+    cluster.api.patch(path("namespaces", name="going"), {"metadata": {"finalizers": None}})
+
+
 def test_a_component_that_a_scenario_leaves_halted_is_dirt(cluster: EmbeddedCluster) -> None:
     scheduler = cluster.component("kube-scheduler")
     scheduler.pause()

@@ -6,11 +6,13 @@ import contextlib
 import functools
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 from seen_by_others import namespaces, states
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from conformance.clusters.embedded import EmbeddedCluster
 from conformance.clusters.existing import kubeconfig as kubeconfigs
@@ -24,6 +26,8 @@ from conformance.errors import ApiError, ClusterError, LeaseLost, NotOffered, Us
 from conformance.kube.manifests import load
 from conformance.kube.records import Taint
 from conformance.kube.resources import path
+
+ROOT = Path(__file__).parents[4]
 
 
 def session(file: Path, folder: Path, terms: Terms | None = None) -> Session:
@@ -288,8 +292,8 @@ def of_account(host: EmbeddedCluster, file: Path, name: str) -> Path:
 
 
 def test_permissions_are_asked_for_and_the_roles_are_enough(host: EmbeddedCluster, copy: Path, tmp_path: Path) -> None:
-    before = host.fingerprint()
     of_account(host, copy, "tester")
+    before = host.fingerprint()
     made = session(copy, tmp_path / "run")
     assert made.reached.user == "system:serviceaccount:default:tester"
     with pytest.raises(UsageError) as refused:
@@ -317,6 +321,74 @@ def test_permissions_are_asked_for_and_the_roles_are_enough(host: EmbeddedCluste
         host.api.delete(path("clusterrolebindings", name="tester"))
         for role in load(ROLES):
             host.api.delete(path("clusterroles", name=role["metadata"]["name"]))
+
+
+POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+
+
+@pytest.fixture
+def kept_to_its_own(host: EmbeddedCluster, copy: Path) -> Iterator[Path]:
+    """The kubeconfig of a user who has the first role, and the policy that keeps him to the suite's own namespaces."""
+    config = yaml.safe_load(copy.read_text())
+    config["users"][0]["user"]["as"] = "suite-user"
+    copy.write_text(yaml.safe_dump(config))
+    role = load(ROLES)[0]
+    policy, binding = load(ROLES.with_name("own-namespaces.yaml"))
+    policy = yaml.safe_load(yaml.safe_dump(policy).replace('"NAME"', '"suite-user"'))
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "suite-user"}
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]}
+    made = [
+        (path("clusterroles"), role),
+        (path("clusterrolebindings"), {"metadata": {"name": "suite-user"}, "subjects": [subject], "roleRef": reference}),
+        (POLICIES, policy),
+        (POLICIES.removesuffix("ies") + "ybindings", binding),
+    ]
+    for collection, body in made:
+        host.api.create(collection, body)
+    yield copy
+    for collection, body in made:
+        host.api.delete(f"{collection}/{body['metadata']['name']}")
+
+
+def test_the_policy_keeps_the_role_to_the_suites_own_namespaces(host: EmbeddedCluster, kept_to_its_own: Path, tmp_path: Path) -> None:
+    host.api.create(path("namespaces"), {"metadata": {"name": "prod", "labels": owning.labels("other")}})
+    host.api.create(path("leases", "kube-node-lease"), {"metadata": {"name": "node-x"}})
+    agent = load(ROOT / "manifests" / "agent.yaml")[0]
+    made = session(kept_to_its_own, tmp_path / "run")
+    api = made._api
+
+    def in_force() -> bool:
+        try:
+            api.create(path("daemonsets", "kube-system"), agent, dryRun="All")
+        except ApiError as error:
+            return error.code == 403
+        return False
+
+    try:
+        Retrying(retry=retry_if_result(lambda forced: not forced), wait=wait_fixed(0.1), stop=stop_after_delay(60))(in_force)
+        lease = host.api.get(path("leases", "kube-node-lease", "node-x"))
+        pod = {"metadata": {"name": "p"}, "spec": agent["spec"]["template"]["spec"]}
+        for harm in (
+            functools.partial(api.create, path("daemonsets", "kube-system"), agent),
+            functools.partial(api.create, path("daemonsets", "prod"), agent),
+            functools.partial(api.create, path("pods", "prod"), pod),
+            functools.partial(api.delete, path("namespaces", name="prod")),
+            functools.partial(api.replace, path("leases", "kube-node-lease", "node-x"), lease),
+            functools.partial(api.delete, path("leases", "kube-node-lease", "node-x")),
+        ):
+            with pytest.raises(ApiError, match="only in namespaces that daemonset-conformance has made"):
+                harm()
+        assert made.begin() == []
+        cluster = provider(made).open()
+        cluster.api.create(path("namespaces"), owning.namespace("p01-own", cluster.facts.labels))
+        cluster.api.create(path("daemonsets", "p01-own"), agent)
+        cluster.api.delete(path("daemonsets", "p01-own"))
+        cluster.close()
+        made.end()
+        assert namespaces(host.api) == {"prod"}
+    finally:
+        host.api.delete(path("namespaces", name="prod"))
+        host.api.delete(path("leases", "kube-node-lease", "node-x"))
 
 
 def test_whom_the_kubeconfig_impersonates_is_who_the_run_is(host: EmbeddedCluster, copy: Path, tmp_path: Path) -> None:
