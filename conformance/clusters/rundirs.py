@@ -16,8 +16,9 @@ from pathlib import Path
 
 from conformance.components.locks import locked
 
+LOCK = "lock"
 #: What makes a folder a run directory, besides its name; no folder of a user's own holds such a file.
-LOCK = ".daemonset-conformance.lock"
+MARKER = ".daemonset-conformance"
 
 
 @contextlib.contextmanager
@@ -37,6 +38,7 @@ def lock(run: Path) -> int:
     """Lock a run directory; the lock is held until the last copy of the returned descriptor is closed."""
     handle = os.open(run / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)
+    (run / MARKER).touch(mode=0o600)
     return handle
 
 
@@ -46,8 +48,12 @@ def held(run: Path) -> bool:
 
 
 def dead(run: Path) -> bool:
-    """Whether this is a run directory whose owner is gone. What has no lock, is a link, or cannot be read is somebody else's."""
-    return not run.is_symlink() and _lock_is(run, free=True)
+    """Whether this is a run directory whose owner is gone. What has no marker, is a link, or cannot be read is somebody else's."""
+    try:
+        marked = stat.S_ISREG((run / MARKER).lstat().st_mode)
+    except OSError:
+        return False
+    return marked and not run.is_symlink() and _lock_is(run, free=True)
 
 
 def _lock_is(run: Path, *, free: bool) -> bool:
@@ -80,10 +86,10 @@ def sweep(runs: Path, prefix: str) -> list[Path]:
 
 
 def remove(run: Path) -> None:
-    """Remove a dead run directory, its lock last: what a kill leaves of it is known for what it is."""
+    """Remove a dead run directory, its lock and marker last: what a kill leaves of it is known for what it is."""
     for entry in run.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
-        elif entry.name != LOCK:
+        elif entry.name not in (LOCK, MARKER):
             entry.unlink(missing_ok=True)
     shutil.rmtree(run, ignore_errors=True)

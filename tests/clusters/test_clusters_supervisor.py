@@ -291,8 +291,10 @@ def test_only_run_directories_of_the_dead_are_removed(folder: Path, supervisor: 
     (folder / "c-empty").mkdir()  # as a kill between its making and its locking leaves one
     (folder / "c-fifo").mkdir()
     os.mkfifo(folder / "c-fifo" / rundirs.LOCK)
+    (folder / "c-fifo" / rundirs.MARKER).write_text("")
     (folder / "elsewhere").mkdir()
-    (folder / "elsewhere" / rundirs.LOCK).write_text("")
+    for name in (rundirs.LOCK, rundirs.MARKER):
+        (folder / "elsewhere" / name).write_text("")
     (folder / "c-link").symlink_to(folder / "elsewhere")
     (folder / "c-file").write_text("mine")
     dead = rundirs.make(folder, "c-")

@@ -309,11 +309,11 @@ class Supervisor:
 
 
 def discard(run: Path) -> None:
-    """Remove a run directory, its lock last: what a kill leaves of it is known for what it is."""
+    """Remove a run directory, its lock and marker last: what a kill leaves of it is known for what it is."""
     for entry in run.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry, ignore_errors=True)
-        elif entry.name != ".daemonset-conformance.lock":
+        elif entry.name not in ("lock", ".daemonset-conformance"):
             entry.unlink(missing_ok=True)
     shutil.rmtree(run, ignore_errors=True)
 
