@@ -6,16 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import msgspec
-
-from conformance.errors import TraceError
 from conformance.faults import kubelet
 from conformance.guarantees.judge import Broken, judge_trace
+from conformance.printable import in_one_line
 from conformance.report.beats import Beat
 from conformance.report.collapsing import collapsed
 from conformance.report.happened import arrows, beats
 from conformance.trace import store
-from conformance.trace.entries import OBJECT_TYPES, Entry, Header
+from conformance.trace.entries import Entry, Header
 from conformance.trace.summary import summarise
 from conformance.trace.timing import as_served
 
@@ -36,23 +34,10 @@ def told(file: Path, lines: int = LINES) -> list[str]:
     Raises TraceError where the file is none, is cut, damaged or of another format.
     """
     header, entries = store.read(file)
-    kept = list(entries)
-    for number, entry in enumerate(kept, 2):
-        _check(entry, f"{file}, line {number},")
-    broken = [each for tally in judge_trace(header, kept) for each in tally.violations]
-    return tell(header, kept, broken, lines)
-
-
-def _check(entry: Entry, where: str) -> None:
-    if entry.type not in OBJECT_TYPES:
-        return
-    try:
-        entry.record()
-    except (msgspec.DecodeError, KeyError) as error:
-        raise TraceError(
-            f"{where} is damaged (it has no object of {entry.resource or 'a known resource'}: {error}); "
-            "fetch the file again, or run the scenario again"
-        ) from error
+    with store.understood(file):
+        kept = list(entries)
+        broken = [each for tally in judge_trace(header, kept) for each in tally.violations]
+        return tell(header, kept, broken, lines)
 
 
 def tell(header: Header, entries: Sequence[Entry], broken: Iterable[Broken] = (), lines: int = LINES) -> list[str]:
@@ -63,13 +48,8 @@ def tell(header: Header, entries: Sequence[Entry], broken: Iterable[Broken] = ()
     return [*(_fit(line) for line in head), *(_fit(_line(beat, first), 3 if beat.what == "broken" else 1) for beat in happened)]
 
 
-def printable(text: str) -> str:
-    """The text in one line and without anything that a terminal would obey: control characters, and those that turn the direction."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
 def _fit(text: str, times: int = 1) -> str:
-    line = printable(text)
+    line = in_one_line(text)
     return line if len(line) <= times * WIDTH else f"{line[: times * WIDTH - 1]}…"
 
 
