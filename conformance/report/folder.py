@@ -53,6 +53,9 @@ def prepare(folder: Path) -> None:
             _remove(folder / name)
         for name in OWN_FILES:
             _remove(folder / name)
+        for name in (*OWN_FILES, MARKER):
+            for scratch in whole.scratches(folder / name):  # of a run that was killed while it wrote
+                _remove(scratch)
         whole.write(marker, "A report of daemonset-conformance: the next run into this folder removes its own files from it.\n")
         for name in ("scenarios", "traces"):
             (folder / name).mkdir()

@@ -37,6 +37,15 @@ def test_an_old_report_loses_its_own_files_only(tmp_path: Path) -> None:
     assert list((folder / "traces").iterdir()) == []
 
 
+def test_what_a_killed_writer_left_goes_and_nothing_that_looks_like_it(tmp_path: Path) -> None:
+    folder = synthetic.write_folder(tmp_path / "report")
+    (folder / ".index.html.0123456789ab.partial").write_text("half")
+    (folder / ".notes.0123456789ab.partial").write_text("mine")
+    (folder / ".index.html.mine.partial").write_text("mine")
+    folders.prepare(folder)
+    assert {file.name for file in folder.glob("*.partial")} == {".notes.0123456789ab.partial", ".index.html.mine.partial"}
+
+
 def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
