@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -21,3 +23,9 @@ def write(file: Path, content: str | bytes, *, mode: int = 0o666) -> None:
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
+
+
+def scratches(file: Path) -> Iterator[Path]:
+    """What killed writers of this file have left beside it."""
+    form = re.compile(rf"\.{re.escape(file.name[:100])}\.[0-9a-f]{{12}}\.partial")
+    return (other for other in file.parent.iterdir() if form.fullmatch(other.name))

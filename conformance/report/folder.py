@@ -99,6 +99,9 @@ def clear(folder: Path, run: str) -> None:
             _remove(folder / name)
         for name in OWN_FILES:
             _remove(folder / name)
+        for name in (*OWN_FILES, MARKER):
+            for scratch in whole.scratches(folder / name):  # of a run that was killed while it wrote
+                _remove(scratch)
         for name in ("scenarios", "traces", *listening):
             (folder / name).mkdir()
         whole.write(folder / MARKER, f"{_MARK}{run}\n")
