@@ -66,7 +66,7 @@ def plain(programs: dict[str, Path], images: configuration.Images) -> float:
         )
         return time.perf_counter() - begin
     finally:
-        owners.remove(docker, name)
+        owners.remove(docker, owner.run)
         owner.release()
 
 

@@ -1,4 +1,4 @@
-"""The command `conformance`: build, up, down, judge, tell, reproduce, report, claims, versions, clean.
+"""The command `conformance`: build, up, ps, down, judge, tell, reproduce, report, claims, versions, clean.
 
 Each command calls one room and prints its answer.
 
@@ -16,13 +16,19 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from conformance import __version__
-from conformance.errors import ClusterError, ConformanceError, TraceError, UsageError, refused
+from conformance.errors import ClusterError, ConformanceError, UsageError, refused
+from conformance.printable import printable
 
 if TYPE_CHECKING:
     from conformance.components.versions import Minor
+
+
+def say(text: object, *, file: TextIO | None = None) -> None:
+    """A line for the terminal: what it holds of clusters and files of others stays text there."""
+    print(printable(str(text)), file=file)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,10 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         code, why = 1, f"the operating system refused what this takes ({refused(error)}). Mend the permissions there, or free some space."
     except Exception:  # exit code 1 would say that a promise was broken
-        traceback.print_exc()
+        say(traceback.format_exc(), file=sys.stderr)
         code, why = 3, "this is a fault of the suite itself; please report it with the lines above."
     if why:
-        print(f"conformance: {why}", file=sys.stderr)
+        say(f"conformance: {why}", file=sys.stderr)
     return code
 
 
@@ -56,10 +62,8 @@ class _Parser(argparse.ArgumentParser):
         super().exit(4 if status == 2 else status, message)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="conformance", description="The reference conformance suite for DaemonSets. Scenarios are run with pytest.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
+def _clusters(commands: argparse._SubParsersAction[_Parser]) -> None:
+    """The commands that make, show and end clusters."""
     build = commands.add_parser("build", help="build components from their pinned Go modules into the user's cache")
     build.add_argument(
         "names", nargs="*", metavar="NAME", help="components, or node-image for kind (default: all that the embedded cluster needs)"
@@ -85,8 +89,18 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     down = commands.add_parser("down", help="end clusters that `up` or `--keep` left running")
-    down.add_argument("names", nargs="*", metavar="NAME", help="names that `up` printed (default: all)")
+    down.add_argument("names", nargs="*", metavar="NAME", help="names that `up` printed (default: the only one there is)")
+    down.add_argument("--all", action="store_true", help="end all of them")
     down.set_defaults(run=_down)
+
+    ps = commands.add_parser("ps", help="show your clusters that are up: who started them, when, from where, and what is wrong with them")
+    ps.set_defaults(run=_ps)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="conformance", description="The reference conformance suite for DaemonSets. Scenarios are run with pytest.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _clusters(commands)
 
     judge = commands.add_parser("judge", help="judge a recorded trace again, without a cluster")
     judge.add_argument("trace", type=Path, metavar="TRACE")
@@ -130,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     clean.add_argument("--cluster", choices=["existing"], metavar="existing", help="clean the cluster that the kubeconfig names, too")
     clean.add_argument("--kubeconfig", type=Path, metavar="FILE", help="clean this cluster, too (default: as kubectl finds it)")
     clean.add_argument("--context", default="", metavar="NAME", help="clean the cluster of this context, too (default: the current one)")
+    clean.add_argument("--allow-disruption", action="store_true", help="put back what dead runs changed on nodes of that cluster")
     clean.set_defaults(run=_clean)
     for each in (parser, *commands.choices.values()):
         each.add_argument(
@@ -163,7 +178,7 @@ def _build(arguments: argparse.Namespace) -> int:
         if not arguments.names:
             return 0
     for name, path in build.ensure(arguments.names or COMPONENTS, minor=minor.minor, overrides=overrides).items():
-        print(f"{name}={path}")
+        say(f"{name}={path}")
     return 0
 
 
@@ -174,7 +189,7 @@ def _node_image(minor: Minor, overrides: dict[str, Path]) -> None:
 
     docker = Docker()
     engine = usable.check(docker)
-    print(f"node-image={images.ensure(minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=overrides).name}")
+    say(f"node-image={images.ensure(minor, docker=docker, cgroups_v1=engine.cgroups_v1, overrides=overrides).name}")
 
 
 def _claims(arguments: argparse.Namespace) -> int:
@@ -198,18 +213,18 @@ def _prepare(arguments: argparse.Namespace) -> int:
     minor = versions.resolve(os.environ.get("CONFORMANCE_KUBERNETES") or versions.DEFAULT)
     then = arguments.then[1:] if arguments.then[:1] == ["--"] else arguments.then
     try:
-        engine = prepare(lambda text: print(text, file=sys.stderr))
+        engine = prepare(lambda text: say(text, file=sys.stderr))
         if then:
             _node_image(minor, {})
     except (UsageError, ClusterError) as lacking:
         if not then:
             raise
-        print(f"\nLEFT OUT: {shlex.join(then)}\nReal kubelets need Docker and a node image. {lacking}\n", file=sys.stderr)
+        say(f"\nLEFT OUT: {shlex.join(then)}\nReal kubelets need Docker and a node image. {lacking}\n", file=sys.stderr)
         return 0
     if then:
         sys.stdout.flush()
         os.execvp(then[0], then)  # noqa: S606 - what the caller asked to run
-    print(f"Docker {engine.version}, control groups v{engine.cgroups}, runtime {engine.default_runtime}: ready for kind clusters")
+    say(f"Docker {engine.version}, control groups v{engine.cgroups}, runtime {engine.default_runtime}: ready for kind clusters")
     return 0
 
 
@@ -235,10 +250,10 @@ def _up(arguments: argparse.Namespace) -> int:
         raise
     cluster.detach()
     facts = cluster.facts
-    print(f"Kubernetes {facts.kubernetes} with {arguments.nodes} simulated nodes is up: {facts.name}", file=sys.stderr)
-    print(f"  {binaries['kubectl']} --kubeconfig {facts.kubeconfig} get nodes", file=sys.stderr)
-    print(f"  conformance down {facts.name}", file=sys.stderr)
-    print(facts.kubeconfig)
+    say(f"Kubernetes {facts.kubernetes} with {arguments.nodes} simulated nodes is up: {facts.name}", file=sys.stderr)
+    say(f"  {binaries['kubectl']} --kubeconfig {facts.kubeconfig} get nodes", file=sys.stderr)
+    say(f"  conformance down {facts.name}", file=sys.stderr)
+    say(facts.kubeconfig)
     return 0
 
 
@@ -262,41 +277,49 @@ def _up_kind(arguments: argparse.Namespace) -> int:
         cluster.close()
         raise
     cluster.detach()
-    print(f"Kubernetes {cluster.facts.kubernetes} with {arguments.nodes} real nodes is up: {cluster.facts.name}", file=sys.stderr)
-    print(f"  {kubectl} --kubeconfig {cluster.facts.kubeconfig} get nodes", file=sys.stderr)
-    print(f"  conformance down {cluster.facts.name}", file=sys.stderr)
-    print(cluster.facts.kubeconfig)
+    say(f"Kubernetes {cluster.facts.kubernetes} with {arguments.nodes} real nodes is up: {cluster.facts.name}", file=sys.stderr)
+    say(f"  {kubectl} --kubeconfig {cluster.facts.kubeconfig} get nodes", file=sys.stderr)
+    say(f"  conformance down {cluster.facts.name}", file=sys.stderr)
+    say(cluster.facts.kubeconfig)
     return 0
 
 
 def _down(arguments: argparse.Namespace) -> int:
-    from conformance.clusters.embedded import runs  # noqa: PLC0415
-    from conformance.clusters.kind import owners  # noqa: PLC0415
-    from conformance.components.engine.docker import Docker  # noqa: PLC0415
+    from conformance.session import standing  # noqa: PLC0415
     from conformance.session.settings import runs_folder  # noqa: PLC0415
 
-    real = owners.detached(runs_folder())
-    simulated = [name for name in arguments.names if name not in real]
-    ended = runs.down(runs_folder(), simulated) if simulated or not arguments.names else []
-    if wanted := [name for name in real if not arguments.names or name in arguments.names]:
-        ended += owners.down(runs_folder(), Docker(), wanted)
-    for name in ended:
-        print(f"ended {name}")
+    wanted = standing.chosen(runs_folder(), arguments.names, everything=arguments.all)
+    if not wanted:
+        say("no cluster is up", file=sys.stderr)
+    left = 0
+    for one in wanted:
+        if why := standing.down(one):
+            left += 1
+            say(f"conformance: {one.name} was not ended: {why}", file=sys.stderr)
+        else:
+            say(f"ended {one.name}")
+    return 1 if left else 0
+
+
+def _ps(_: argparse.Namespace) -> int:
+    from conformance.session import standing  # noqa: PLC0415
+    from conformance.session.settings import runs_folder  # noqa: PLC0415
+
+    for line in standing.described(runs_folder()) or ["no cluster of yours is up"]:
+        say(line)
     return 0
 
 
 def _judge(arguments: argparse.Namespace) -> int:
     from conformance.guarantees.judge import judge_trace  # noqa: PLC0415
     from conformance.report.terminal import judged  # noqa: PLC0415
-    from conformance.trace.store import read  # noqa: PLC0415
+    from conformance.trace.store import read, understood  # noqa: PLC0415
 
     header, entries = read(arguments.trace)
-    try:
+    with understood(arguments.trace):
         tallies = judge_trace(header, entries)
-    except TraceError as error:
-        raise error if str(arguments.trace) in str(error) else TraceError(f"{arguments.trace}: {error}") from error
     for line in judged(header, tallies):
-        print(line)
+        say(line)
     return 1 if any(tally.violated for tally in tallies) else 0
 
 
@@ -307,7 +330,7 @@ def _tell(arguments: argparse.Namespace) -> int:
         raise UsageError(
             f"--lines {arguments.lines}: a story needs {telling.FEWEST} lines at least; name more, or leave it at {telling.LINES}."
         )
-    print("\n".join(telling.told(arguments.trace, arguments.lines)))
+    say("\n".join(telling.told(arguments.trace, arguments.lines)))
     return 0
 
 
@@ -330,7 +353,7 @@ def _report(arguments: argparse.Namespace) -> int:
             raise UsageError(f"--merge {arguments.merge}: name the report folders to merge after it: `--merge OUT DIR DIR ...`.")
         merged, page = write_merged(arguments.merge, folders)
         for problem in merged.problems:
-            print(f"conformance: {problem}", file=sys.stderr)
+            say(f"conformance: {problem}", file=sys.stderr)
         text = markdown.of_runs(merged)
     elif len(folders) > 1:
         raise UsageError(f"{len(folders)} report folders were named; `--merge OUT` puts the runs of several side by side.")
@@ -338,9 +361,9 @@ def _report(arguments: argparse.Namespace) -> int:
         report, page = reported(*(folders or [Path("report")]))
         text = markdown.of_run(report)
         for problem in report.problems:
-            print(f"conformance: {problem}", file=sys.stderr)
+            say(f"conformance: {problem}", file=sys.stderr)
         code = 1 if report.problems else 0
-    print(page)
+    say(page)
     if arguments.summary is not None:
         markdown.append(text, arguments.summary)
     return code
@@ -350,7 +373,7 @@ def _versions(arguments: argparse.Namespace) -> int:
     from conformance.components import versions  # noqa: PLC0415
 
     minors = versions.chosen(arguments.versions)
-    print(json.dumps(minors) if arguments.json else "\n".join(minors))
+    say(json.dumps(minors) if arguments.json else "\n".join(minors))
     return 0
 
 
@@ -360,22 +383,27 @@ def _clean(arguments: argparse.Namespace) -> int:
     from conformance.components import cache, images  # noqa: PLC0415
     from conformance.components.engine import usable  # noqa: PLC0415
     from conformance.components.engine.docker import Docker  # noqa: PLC0415
+    from conformance.session import existing  # noqa: PLC0415
     from conformance.session.settings import runs_folder  # noqa: PLC0415
 
     removed: list[object] = [*runs.sweep(runs_folder())]
+    existing.tidy()
     with contextlib.suppress(UsageError):  # without Docker there is nothing of it to remove
         docker = Docker()
         usable.reach(docker)
         removed += [*owners.sweep(runs_folder(), docker), *images.clean(docker, images=arguments.cache)]
+        for why in owners.strangers(docker):
+            say(f"conformance: {why}", file=sys.stderr)
     if arguments.cluster or arguments.kubeconfig or arguments.context:
-        from conformance.session import existing  # noqa: PLC0415
-
-        removed += existing.clean(arguments.kubeconfig, arguments.context)
+        done, left = existing.clean(arguments.kubeconfig, arguments.context, disruption=arguments.allow_disruption)
+        removed += done
+        for why in left:
+            say(f"conformance: {why}", file=sys.stderr)
     for what in removed:
-        print(f"removed {what}")
+        say(f"removed {what}")
     freed = cache.clean(cache=arguments.cache)
     if freed or arguments.cache:
-        print(f"freed {freed / 1e6:.0f} MB of the cache of built components")
+        say(f"freed {freed / 1e6:.0f} MB of the cache of built components")
     elif not removed:
-        print("nothing was left by dead runs")
+        say("nothing was left by dead runs")
     return 0

@@ -7,7 +7,8 @@
     │   └── Unwritable        a trace or a report cannot be written: the disk is full, read-only, gone
     ├── BuildError            a component did not compile, or its cache is damaged
     ├── ClusterError          a cluster did not come up, or broke while in use
-    │   └── ComponentDied     one of its processes ended by itself
+    │   ├── ComponentDied     one of its processes ended by itself
+    │   └── LeaseLost         the run lost its right to a cluster that is not its own: it ends
     ├── ApiError              the API server answered with a Status that is a failure
     ├── NotOffered            a scenario asks for what this cluster cannot give: it is left out, with this reason
     └── WaitExpired           an outcome a scenario waited for never came (also an AssertionError)
@@ -21,9 +22,14 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
+from conformance.printable import printable
+
 
 class ConformanceError(Exception):
-    """The base of all errors raised on purpose; its text is fit to be shown without a traceback."""
+    """The base of all errors raised on purpose; its text is fit to be shown without a traceback, whatever a server said in it."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UsageError(ConformanceError):
@@ -44,6 +50,10 @@ class ClusterError(ConformanceError):
 
 class ComponentDied(ClusterError):
     """A component of the cluster ended by itself; the message holds its last log lines."""
+
+
+class LeaseLost(ClusterError):
+    """The run has lost its right to a cluster that is not its own, and must not touch it any more."""
 
 
 class TraceError(UsageError):

@@ -13,12 +13,13 @@ from typing import Any, NoReturn
 import pytest
 
 import conformance
-from conformance.errors import ClusterError, ConformanceError, NotOffered, Unwritable, UsageError, shortened
+from conformance.errors import ClusterError, ConformanceError, LeaseLost, NotOffered, Unwritable, UsageError, shortened
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.daemonset import Agent
 from conformance.handles.evidence import Evidence, collecting
 from conformance.handles.trace import Trace
 from conformance.kube.manifests import merge, merge_template
+from conformance.printable import printable
 from conformance.report import allure, junit
 from conformance.report.reasons import words
 from conformance.report.results import Reason
@@ -294,6 +295,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         if isinstance(call.excinfo.value, Unwritable):
             worker.unwritten = worker.unwritten or str(call.excinfo.value)
             item.session.shouldfail = UNWRITTEN
+        elif isinstance(call.excinfo.value, LeaseLost):
+            item.session.shouldfail = str(call.excinfo.value)  # no other scenario of this process may touch the cluster
         elif report.failed and call.when != "call" and worker.broke_off(call.excinfo.value):
             report.longrepr = worker.unwritten  # Allure writes when fixtures begin and end
             item.session.shouldfail = UNWRITTEN
@@ -358,7 +361,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What the run showed, in a few lines, and where to read more."""
     for line in config.stash[WORKER].summary:
-        terminalreporter.write_line(shortened(line))
+        terminalreporter.write_line(shortened(printable(line)))
 
 
 def manifests_of(config: pytest.Config) -> Path:

@@ -69,7 +69,7 @@ def test_a_name_may_be_too_long_to_run(cluster: ScenarioCluster, daemonset: Crea
         too_long = daemonset("agent.yaml", name="b" * LONGEST)
         assert cluster.refusal(cluster.manifest("agent.yaml") | {"metadata": {"name": "c" * (LONGEST + 1)}}).fields == {"metadata.name"}
 
-    trace.until(fits.exactly_on(node), fits.status(number_available=1))
+    trace.until(fits.exactly_on(node), fits.status(number_available=1), too_long.unobserved())
     trace.stays(
         too_long.without_pods(), trace.has_revisions(too_long), cluster.no_event("FailedCreate", too_long), too_long.unobserved(), seconds=5
     )

@@ -131,6 +131,7 @@ def test_without_its_controller_a_daemonset_makes_nothing(cluster: ScenarioClust
 
     agent = daemonset("agent.yaml")
 
+    trace.until(agent.unobserved())
     trace.stays(agent.unobserved(), agent.without_pods(), trace.has_revisions(agent), seconds=4, shows="000-26")
     controllers.start()
     trace.until(agent.exactly_on(node), agent.status(number_available=1), within=120, shows="000-26")

@@ -40,7 +40,7 @@ def ensure(
     jobs = _plan([name for name in asked if name not in loaded], minor)
     missing: dict[Path, tuple[Module, list[Job]]] = {}
     for module, job in jobs:
-        if not job.entry.intact():
+        if not job.entry.verify():  # before it is run: what was restored into a cache may be damaged
             missing.setdefault(module.folder, (module, []))[1].append(job)
     builds = list(missing.values())
     with fetching(builds[1:]):
@@ -53,7 +53,7 @@ def ensure(
 def _download(names: Sequence[str], minor: str, progress: Progress) -> dict[str, Path]:
     found = {name: released.find(component(name), resolve(minor)) for name in names}
     for download in found.values():
-        if download is not None and not download.entry.intact():
+        if download is not None and not download.there():
             released.fetch(download, progress)
     return {name: download.entry.binary for name, download in found.items() if download is not None}
 
@@ -80,7 +80,7 @@ def _build(module: Module, jobs: Sequence[Job], progress: Progress) -> None:
                 step = Step(subject, f"waiting for another run that builds {job.component.name}")
                 locks.append(stack.enter_context(locked(job.entry.lock, functools.partial(progress, step))))
             watch = Watch(subject, progress)
-            jobs = [job for job in jobs if not job.entry.intact()]
+            jobs = [job for job in jobs if not job.entry.verify()]
             if not jobs:
                 watch.end("built by another run")
                 return

@@ -1,8 +1,9 @@
 """Released binaries in place of compiled ones: `CONFORMANCE_RELEASED`, for machines that reach the projects' download pages.
 
-The pinned version is fetched, from the address that `versions.yaml` gives, and held against the checksum that the project publishes
-beside it. In the cache it has an entry of its own: nobody's build is ever mistaken for a release.
-"""
+The pinned version is fetched, from the address that `versions.yaml` gives or from a mirror, and held against its
+sha256: the one in `released.sha256` or in the user's own file of that form, else the one that the project itself
+publishes, asked for with TLS. A mirror never vouches for what it hands out, and what nobody vouches for is not run.
+In the cache it has an entry of its own: nobody's build is ever mistaken for a release."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import functools
 import hashlib
 import os
 import platform
+import re
 import shutil
 import tarfile
 import time
@@ -26,6 +28,9 @@ from conformance.components.versions import Component, Minor, module_of, pinned
 from conformance.errors import UsageError
 
 VARIABLE = "CONFORMANCE_RELEASED"
+#: Names a file of the user's with more checksums, as `sha256sum` writes them of files that `wget -x` fetched.
+VARIABLE_SUMS = "CONFORMANCE_RELEASED_SHA256"
+PINNED = Path(__file__).with_name("released.sha256")
 _YES = ("1", "yes", "true", "on")
 _NO = ("", "0", "no", "false", "off")
 #: Go's names for processors, which the projects use in their addresses.
@@ -34,16 +39,23 @@ _PROCESSORS = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64", "ppc64le
 _PATIENCE = 30
 _ATTEMPTS = 4
 _CHUNK = 1 << 20
+_OTHERWISE = f"give it in the file that {VARIABLE_SUMS} names (docs/security.md)"
+_SUM = re.compile(r"([0-9a-fA-F]{64}) [ *](\S+)")
 
 
 @dataclass(frozen=True)
 class Download:
-    """One released program: where from, which checksum file speaks for it, and the cache entry it becomes."""
+    """One released program: where from, its sha256 or the project's page that says it, and the cache entry it becomes."""
 
     url: str
+    digest: str
     checksums: str
     member: str
     entry: cache.Entry
+
+    def there(self) -> bool:
+        """Whether it is in the cache, whole, and not another one than its sha256 says by now."""
+        return self.entry.verify() and (bool(self.member) or self.digest in ("", self.entry.digest))
 
     @property
     def file(self) -> str:
@@ -72,7 +84,29 @@ def find(component: Component, minor: Minor) -> Download | None:
     machine = _PROCESSORS.get(platform.machine(), platform.machine())
     fill = functools.partial(str.format, name=component.name, version=version, arch=machine)
     entry = cache.Entry(cache.root(), component.name, version, f"released.{machine}")
-    return Download(_at(fill(release.url)), _at(fill(release.checksums)), fill(release.member), entry)
+    url = fill(release.url)
+    return Download(_at(url), _known().get(url.removeprefix("https://"), ""), fill(release.checksums), fill(release.member), entry)
+
+
+def _known() -> dict[str, str]:
+    """Addresses without their scheme, and the sha256 of what is there: the suite's own, and those of the user for others."""
+    given = os.environ.get(VARIABLE_SUMS, "")
+    known: dict[str, str] = {}
+    for file in (*([Path(given).expanduser()] if given else []), PINNED):
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"{VARIABLE_SUMS}={given}: {file} cannot be read ({error}). Name a file as sha256sum writes it.") from error
+        for number, line in enumerate(lines, 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            found = _SUM.fullmatch(line.rstrip())
+            if found is None:
+                raise UsageError(
+                    f"{file}, line {number}: {line[:80]!r} is not what sha256sum writes: a sha256, two spaces, a path. Mend it."
+                )
+            known[found[2].removeprefix("./")] = found[1].lower()
+    return known
 
 
 def _at(url: str) -> str:
@@ -89,7 +123,7 @@ def fetch(download: Download, progress: Progress) -> None:
     building = cache.root() / "building"
     try:
         with locked(entry.lock, lambda: progress(Step(subject, "waiting for another run that downloads it"))):
-            if entry.intact():
+            if download.there():
                 return
             sweep(building)
             with workplace(building) as (temp, _):
@@ -111,7 +145,10 @@ def _fetch(download: Download, temp: Path, alone: Path, subject: str, progress: 
     again = Retrying(retry=retry_if_exception(passing), stop=stop_after_attempt(_ATTEMPTS), wait=wait_exponential_jitter(), reraise=True)
     started = time.monotonic()
     file, size = temp / download.file, 0
-    expected = _checksum(again(lambda: b"".join(_read(download.checksums))), download) if download.checksums else ""
+    try:
+        expected = download.digest or _checksum(again(lambda: _published(download)), download)
+    except RequestException as error:
+        raise OSError(f"its sha256 cannot be had ({error}); {_OTHERWISE}") from error
     digest = hashlib.sha256()
 
     def load() -> None:
@@ -125,8 +162,8 @@ def _fetch(download: Download, temp: Path, alone: Path, subject: str, progress: 
                 progress(Step(subject, f"{size / 1e6:.0f} MB", elapsed=time.monotonic() - started))
 
     again(load)
-    if expected and digest.hexdigest() != expected:
-        raise OSError(f"its sha256 is {digest.hexdigest()}, and {download.checksums} says {expected}")
+    if digest.hexdigest() != expected:
+        raise OSError(f"its sha256 is {digest.hexdigest()}, and it has to be {expected}")
     program = alone / download.entry.name
     if download.member:
         with tarfile.open(file) as archive, program.open("wb") as out:
@@ -136,11 +173,7 @@ def _fetch(download: Download, temp: Path, alone: Path, subject: str, progress: 
             shutil.copyfileobj(inside, out)
     else:
         file.rename(program)
-    progress(
-        Step(
-            subject, f"{size / 1e6:.0f} MB" + ("" if expected else ", no checksum published"), elapsed=time.monotonic() - started, last=True
-        )
-    )
+    progress(Step(subject, f"{size / 1e6:.0f} MB", elapsed=time.monotonic() - started, last=True))
     return program
 
 
@@ -150,6 +183,19 @@ def _read(url: str) -> Iterator[bytes]:
     with requests.get(url, stream=True, timeout=_PATIENCE) as answer:
         answer.raise_for_status()
         yield from answer.iter_content(_CHUNK)
+
+
+def _published(download: Download) -> bytes:
+    """The checksum file of the project itself, which TLS vouches for; a mirror's would say whatever the mirror likes."""
+    if not download.checksums:
+        raise OSError(f"its project publishes no checksum, and {PINNED.name} holds none; {_OTHERWISE}")
+    import requests  # noqa: PLC0415 - slow to import
+
+    with requests.get(download.checksums, timeout=_PATIENCE) as answer:
+        answer.raise_for_status()
+        if not all(one.url.startswith("https://") for one in (answer, *answer.history)):
+            raise OSError(f"{download.checksums} leads to an address without TLS; {_OTHERWISE}")
+        return answer.content
 
 
 def _checksum(text: bytes, download: Download) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlencode, urlsplit
@@ -17,6 +17,7 @@ import msgspec
 import tenacity
 
 from conformance.errors import ApiError, ClusterError, UsageError
+from conformance.kube import impersonation
 from conformance.kube.unanswered import why
 
 if TYPE_CHECKING:
@@ -50,17 +51,24 @@ class Api:
     Transport errors and answers 429 and 5xx are tried again for `patience` seconds where that cannot do a thing twice.
     """
 
-    def __init__(self, client: Any, *, source: str = "", patience: float = 15.0) -> None:
+    def __init__(self, client: Any, *, source: str = "", patience: float = 15.0, headers: Sequence[tuple[str, str]] = ()) -> None:
         self._client = client
         self._pool = client.rest_client.pool_manager
         self._configuration = client.configuration
         self._source = source
+        self._headers = headers
         self.patience = patience
         self._closed = False
 
     @classmethod
-    def connect(cls, kubeconfig: Path, context: str | None = None, *, patience: float = 15.0, source: str = "") -> Api:
-        """Connect as this kubeconfig says. The file is only read; no other kubeconfig is looked at. `source` is its name in messages."""
+    def connect(
+        cls, kubeconfig: Path, context: str | None = None, *, patience: float = 15.0, source: str = "", scratch: Path | None = None
+    ) -> Api:
+        """Connect as this kubeconfig says, as whom it impersonates too. The file is only read; no other kubeconfig is looked at.
+
+        `source` is its name in messages. `scratch` is a private folder (default: the file's own) for certificates and keys that the
+        kubeconfig holds: the connection wants them as files. They go with the folder, also when this process is killed.
+        """
         from kubernetes import client, config  # noqa: PLC0415 - costs half a second, and many commands need no cluster
 
         if not Path(kubeconfig).is_file():
@@ -69,14 +77,23 @@ class Api:
         configuration.connection_pool_maxsize = _CONNECTIONS
         try:
             config.load_kube_config(  # type: ignore[no-untyped-call]
-                config_file=str(kubeconfig), context=context, persist_config=False, client_configuration=configuration
+                config_file=str(kubeconfig),
+                context=context,
+                persist_config=False,
+                client_configuration=configuration,
+                temp_file_path=str(scratch or Path(kubeconfig).absolute().parent),
             )
         except config.ConfigException as error:
             where = f"context {context!r} of " if context else ""
             raise UsageError(f"{where}{kubeconfig} cannot be used: {error}; check it with `kubectl config view`") from error
         if is_loopback(configuration.host):
             configuration.proxy = None
-        return cls(client.ApiClient(configuration), source=source or str(kubeconfig), patience=patience)
+        return cls(
+            client.ApiClient(configuration),
+            source=source or str(kubeconfig),
+            patience=patience,
+            headers=impersonation.headers(Path(kubeconfig), context),
+        )
 
     @property
     def server(self) -> str:
@@ -203,7 +220,9 @@ class Api:
 
         if self._closed:
             raise Closed(f"{method} {path} was not sent: the cluster at {self.server} has been ended")
-        headers = {"Accept": "application/json", "User-Agent": "daemonset-conformance"}
+        headers = urllib3.HTTPHeaderDict({"Accept": "application/json", "User-Agent": "daemonset-conformance"})
+        for name, value in self._headers:
+            headers.add(name, value)  # one line for each group: they may hold commas
         if body is not None:
             headers["Content-Type"] = content_type
         # Asked for each request: credential plugins renew their tokens there.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str]
 EventType = Literal["added", "modified", "deleted", "bookmark"]
+
+
+#: Takes out of an object, in place, what is not wanted of it.
+Reduce = Callable[[dict[str, Any]], None]
 
 
 class _Line(msgspec.Struct):
@@ -52,16 +56,16 @@ _LIST = msgspec.json.Decoder(_List)
 _ENCODER = msgspec.json.Encoder()
 
 
-def read_list(data: bytes, *, keep_bare: bool) -> tuple[dict[Key, Known], str]:
+def read_list(data: bytes, *, keep_bare: bool, reduce: Reduce | None = None) -> tuple[dict[Key, Known], str]:
     """The objects of a list, and the version at which it was made; Unreadable if it is not one."""
     try:
         listed = _LIST.decode(data)
-        return dict(_learn(item, keep_bare=keep_bare) for item in listed.items or ()), listed.metadata["resourceVersion"]
+        return dict(_learn(item, keep_bare, reduce) for item in listed.items or ()), listed.metadata["resourceVersion"]
     except (msgspec.DecodeError, KeyError, TypeError) as error:
         raise Unreadable(f"not a list ({error}): {data[:200]!r}") from error
 
 
-def read_line(line: bytes, *, keep_bare: bool) -> tuple[EventType, str, Key, Known]:
+def read_line(line: bytes, *, keep_bare: bool, reduce: Reduce | None = None) -> tuple[EventType, str, Key, Known]:
     """One event of a watch: its type, the version it leads to, and the object. A bookmark's object is a placeholder.
 
     Raises Expired for a version that is gone, ApiError for what else the server had to say, Unreadable for what is no event.
@@ -79,12 +83,14 @@ def read_line(line: bytes, *, keep_bare: bool) -> tuple[EventType, str, Key, Kno
         version = event.object["metadata"]["resourceVersion"]
         if event.type == "BOOKMARK":
             return "bookmark", version, ("", ""), Known("", version, b"", b"")
-        return _TYPES[event.type], version, *_learn(event.object, keep_bare=keep_bare)
+        return _TYPES[event.type], version, *_learn(event.object, keep_bare, reduce)
     except (KeyError, TypeError) as error:
         raise Unreadable(f"a line of the watch lacks {error}") from error
 
 
-def _learn(obj: dict[str, Any], *, keep_bare: bool) -> tuple[Key, Known]:
+def _learn(obj: dict[str, Any], keep_bare: bool, reduce: Reduce | None) -> tuple[Key, Known]:
+    if reduce is not None:
+        reduce(obj)
     meta = obj["metadata"]
     meta.pop("managedFields", None)
     version: str = meta["resourceVersion"]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from conformance.errors import ApiError, ClusterError, ConformanceError
 from conformance.kube.api import Api
 from conformance.kube.resources import path
-from conformance.kube.stream import Expired, Key, Known, Unreadable, lines, number, read_line, read_list
+from conformance.kube.stream import Expired, Key, Known, Reduce, Unreadable, lines, number, read_line, read_list
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -59,7 +59,8 @@ _State = Literal["opening", "watching", "failing", "ended"]
 class Watch:
     """The list + watch loop of one resource, in a thread of its own; `emit` is called from that thread.
 
-    With `skip_noops`, changes of nothing but the resourceVersion (and managedFields) are reported as `seen`.
+    With `skip_noops`, changes of nothing but the resourceVersion (and managedFields) are reported as `seen`. `reduce` takes out of each
+    object what is not to be known of it, before it is compared and emitted.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Watch:
         *,
         namespace: str = "",
         skip_noops: bool = False,
+        reduce: Reduce | None = None,
     ) -> None:
         self.resource = resource
         self.namespace = namespace
@@ -78,6 +80,7 @@ class Watch:
         self.path = path(resource, namespace)
         self._receiver = emit
         self._skip_noops = skip_noops
+        self._reduce = reduce
         self._known: dict[Key, Known] = {}
         self._version = ""
         self._listed = threading.Event()
@@ -221,7 +224,7 @@ class Watch:
             raise
 
     def _line(self, at: float, line: bytes) -> None:
-        kind, version, key, known = read_line(line, keep_bare=self._skip_noops)
+        kind, version, key, known = read_line(line, keep_bare=self._skip_noops, reduce=self._reduce)
         if kind == "bookmark":
             self._version = version
             return
@@ -242,7 +245,7 @@ class Watch:
             data = response.read()
         at = time.monotonic()
         try:
-            now, version = read_list(data, keep_bare=self._skip_noops)
+            now, version = read_list(data, keep_bare=self._skip_noops, reduce=self._reduce)
         except Unreadable as error:
             raise ClusterError(f"the list of {self.resource} is {error}") from error
         before, until = self._known, number(version)

@@ -22,11 +22,12 @@ from conformance.report.verdicts import UNEXPECTED, ClaimVerdict
 #:   nothing      no scenario ran to an end
 #:   broke        these scenarios broke off
 #:   undecided    these scenarios passed, but a guarantee could not be decided
+#:   lost         another run may have used the cluster meanwhile
 #:   ended        the run ended before all selected scenarios had run
 #:   damaged      something is missing from the report
 #:   selection    only some scenarios of the suite were selected
 #:   unlisted     what ran is no part of the suite, or the run did not say what the suite has
-Cause = Literal["guarantee", "failed", "claims", "nothing", "broke", "undecided", "ended", "damaged", "selection", "unlisted"]
+Cause = Literal["guarantee", "failed", "claims", "nothing", "broke", "undecided", "lost", "ended", "damaged", "selection", "unlisted"]
 AGAINST: frozenset[str] = frozenset({"guarantee", "failed", "claims"})
 
 
@@ -84,6 +85,8 @@ def _open(run: Run, results: Sequence[ScenarioResult], problems: Collection[str]
         found.append(Ground("broke", broke))
     if undecided := _with(results, "unknown"):
         found.append(Ground("undecided", undecided))
+    if run.lost:
+        found.append(Ground("lost", text=run.lost))
     there = {result.node_id for result in results}
     if missing := [item for item in run.items if item not in there]:
         found.append(Ground("ended", count=len(run.items) - len(missing), of=len(run.items), text=run.stopped))

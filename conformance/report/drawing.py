@@ -28,9 +28,10 @@ def shorten(value: str, limit: int) -> str:
 
 
 def tag(name: str, body: str = "", **attributes: str | float) -> str:
-    """An SVG element. `class_` stands for class, an underscore for a dash; numbers are shortened, strings and `body` taken as they are."""
+    """An SVG element. `class_` stands for class, `_` for a dash; numbers are shortened, strings escaped, `body` is taken as it is."""
     said = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{value if isinstance(value, str) else number(value)}"' for key, value in attributes.items()
+        f' {key.rstrip("_").replace("_", "-")}="{text(value) if isinstance(value, str) else number(value)}"'
+        for key, value in attributes.items()
     )
     return f"<{name}{said}>{body}</{name}>" if body else f"<{name}{said}/>"
 

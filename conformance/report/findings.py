@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from conformance import whole
 from conformance.report.forwarding import text
 from conformance.report.gather import Report
 from conformance.report.sightings import FOLDER, FindingView, finding_views
@@ -17,11 +18,13 @@ def write_findings(report: Report) -> list[Path]:
     OSError if the folder cannot be written.
     """
     written = []
+    if (report.folder / FOLDER).is_symlink():  # a received report may lead anywhere: nothing is written or removed there
+        (report.folder / FOLDER).unlink()
     for view in finding_views(report):
         if view.file:
             file = report.folder / view.file
             file.parent.mkdir(exist_ok=True)
-            file.write_text(text(view), encoding="utf-8")
+            whole.write(file, text(view))
             written.append(file)
     for old in set((report.folder / FOLDER).glob("*.md")) - set(written):
         old.unlink()

@@ -19,13 +19,16 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
 
+from conformance import whole
 from conformance.errors import Unwritable, UsageError, refused
+from conformance.received import content
 from conformance.report.results import FORMAT, Run, ScenarioResult
 
 MARKER = ".daemonset-conformance"
@@ -34,6 +37,10 @@ LOCK = ".run"
 _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 _MARK = "A report of daemonset-conformance: the next run into this folder removes its own files from it.\n"
 OWN_FOLDERS = ("scenarios", "traces", "findings", "allure", "logs", "diagnostics")
+#: What reading a file that somebody else made may come to.
+UNREADABLE = (OSError, msgspec.DecodeError, RecursionError, MemoryError)
+#: Ids become anchors of pages and names of files; those of this suite are all of this form.
+_ID = re.compile(r"\w[\w.-]{0,199}")
 OWN_FILES = ("run.json", "statement.json", "index.html", "junit.xml")
 
 
@@ -47,20 +54,21 @@ def prepare(folder: Path) -> None:
     with _usable(folder):
         folder.mkdir(parents=True, exist_ok=True)
         marker = folder / MARKER
+        there = marker.is_file() and not marker.is_symlink()
         if not marker.exists() and any(folder.iterdir()):
             raise UsageError(
                 f"--report {folder}: the folder is not empty and was not made by this suite (it has no {MARKER}), so it is not cleared. "
                 "Name a new or empty folder, or empty this one yourself."
             )
-        if not marker.exists():
-            marker.write_text(_MARK, encoding="utf-8")
+        if not there:
+            whole.write(marker, _MARK)
 
 
 @contextlib.contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Keep other runs out of a prepared folder for as long as this process, or the block, lasts; UsageError if one is in it."""
     with _usable(folder):
-        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -85,9 +93,8 @@ def clear(folder: Path, run: str) -> None:
 
     `run` tells runs apart. Nothing but our own files is touched. Unwritable if that cannot be done.
     """
-    with writing(folder), (folder / MARKER).open("r+", encoding="utf-8") as marker:
-        fcntl.flock(marker, fcntl.LOCK_EX)
-        if _run_of(marker.read()) == run:
+    with writing(folder), _alone(folder):
+        if begun(folder, run):
             return
         # Who collects Allure results has made his folder already, and writes into it from now on.
         listening = [name for name in ("allure",) if (folder / name).is_dir()]
@@ -95,23 +102,31 @@ def clear(folder: Path, run: str) -> None:
             _remove(folder / name)
         for name in OWN_FILES:
             _remove(folder / name)
+        for name in (*OWN_FILES, MARKER):
+            for scratch in whole.scratches(folder / name):  # of a run that was killed while it wrote
+                _remove(scratch)
         for name in ("scenarios", "traces", *listening):
             (folder / name).mkdir()
-        marker.seek(0)
-        marker.truncate()
-        marker.write(f"{_MARK}{run}\n")
+        whole.write(folder / MARKER, f"{_MARK}{run}\n")
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep the other processes of the run out meanwhile. The lock is the folder's own: files in it are replaced."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
 
 
 def begun(folder: Path, run: str) -> bool:
     """Whether this run has cleared the folder, so that what is in it is its own."""
     try:
-        return _run_of((folder / MARKER).read_text(encoding="utf-8")) == run
+        return content(folder / MARKER, within=folder) == f"{_MARK}{run}\n".encode()
     except OSError:
         return False
-
-
-def _run_of(mark: str) -> str:
-    return mark.removeprefix(_MARK).strip() if mark.startswith(_MARK) else ""
 
 
 @contextlib.contextmanager
@@ -185,9 +200,7 @@ def prepare_merged(folder: Path, names: Collection[str]) -> None:
             "Name another folder, or remove the file."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARKER).write_text(
-        "Reports of daemonset-conformance, merged: written again by the next merge into this folder.\n", encoding="utf-8"
-    )
+    whole.write(folder / MARKER, "Reports of daemonset-conformance, merged: written again by the next merge into this folder.\n")
 
 
 def _remove(path: Path) -> None:
@@ -199,13 +212,10 @@ def _remove(path: Path) -> None:
 
 def save_run(folder: Path, run: Run) -> None:
     """Write run.json, joined with what other processes of the run have written: pytest's workers and its controller each know a part."""
-    with (folder / MARKER).open("a", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _alone(folder):
         known = run_or_none(folder)
         merged = join(known, run) if known is not None else run
-        scratch = folder / "run.json.partial"
-        scratch.write_bytes(msgspec.json.format(msgspec.json.encode(merged), indent=2))
-        scratch.replace(folder / "run.json")
+        whole.write(folder / "run.json", msgspec.json.format(msgspec.json.encode(merged), indent=2))
 
 
 def join(old: Run, new: Run) -> Run:
@@ -219,8 +229,8 @@ def join(old: Run, new: Run) -> Run:
 def run_or_none(folder: Path) -> Run | None:
     """What run.json says; None if it is missing or damaged."""
     try:
-        return msgspec.json.decode((folder / "run.json").read_bytes(), type=Run)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(content(folder / "run.json", within=folder), type=Run)
+    except UNREADABLE:
         return None
 
 
@@ -263,9 +273,19 @@ def _read(folder: Path) -> tuple[list[ScenarioResult], list[str]]:
     damaged: list[str] = []
     for file in sorted((folder / "scenarios").glob("*.json")):
         try:
-            found.append(decoder.decode(file.read_bytes()))
-        except msgspec.DecodeError as error:
+            result = decoder.decode(content(file, within=folder))
+        except UNREADABLE as error:
             damaged.append(f"scenarios/{file.name} is damaged ({error}): its scenario is not in this report.")
+            continue
+        if strange := [word for word in _ids(result) if not _ID.fullmatch(word)]:
+            damaged.append(f"scenarios/{file.name} is damaged ({strange[0][:40]!r} is no id): its scenario is not in this report.")
+            continue
+        outside = [name for name in (result.trace, *result.diagnostics) if not _inside(folder, name)]
+        if outside:
+            damaged.append(f"scenarios/{file.name} names a file outside of the report ({outside[0][:80]!r}): it is not looked at.")
+            kept = [name for name in result.diagnostics if name not in outside]
+            result = msgspec.structs.replace(result, trace="" if result.trace in outside else result.trace, diagnostics=kept)
+        found.append(result)
     damaged += [
         f"scenarios/{file.name} was being written when the run died: its scenario is not in this report."
         for file in sorted((folder / "scenarios").glob("*.partial"))
@@ -285,8 +305,8 @@ def _require_format(folder: Path) -> None:
     """Raise UsageError if the report was written by a suite whose results mean something else."""
     for file in (folder / "run.json", *sorted((folder / "scenarios").glob("*.json"))):
         try:
-            form = msgspec.json.decode(file.read_bytes(), type=_Form).format
-        except (OSError, msgspec.DecodeError):
+            form = msgspec.json.decode(content(file, within=folder), type=_Form).format
+        except UNREADABLE:
             continue
         if form != FORMAT:
             raise UsageError(
@@ -294,3 +314,23 @@ def _require_format(folder: Path) -> None:
                 "claims in another way. Run the scenarios again, or read it with the suite that wrote it; its traces can still be judged "
                 f"here (`conformance judge {folder / 'traces'}/NAME.jsonl`)."
             )
+
+
+def _ids(result: ScenarioResult) -> list[str]:
+    """Every word of a result that is taken for the name of something."""
+    return [
+        *(result.id, result.family, *result.claims, *(claim for check in result.checks for claim in check.claims)),
+        *(word for tally in result.tallies for word in (tally.id, *tally.deviations)),
+        *(word for tally in result.tallies for broken in tally.violations for word in (broken.guarantee, broken.known) if word),
+        *([result.finding] if result.finding else []),
+    ]
+
+
+def _inside(folder: Path, name: str) -> bool:
+    """Whether a file that a result names lies in one of the report's own folders, wherever links lead; it need not be there."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            (folder / name).lstat()
+        return not name or (name.partition("/")[0] in OWN_FOLDERS and (folder / name).resolve().is_relative_to(folder.resolve()))
+    except (OSError, ValueError):  # a name that no file can have
+        return False

@@ -91,7 +91,7 @@ def _story(sightings: Sequence[Sighting]) -> list[str]:
     others = (
         [f"So too in: {', '.join(sighting.scenario for sighting in sightings if sighting is not first)}."] if len(sightings) > 1 else []
     )
-    return [f"{plain(first.title)} (`{first.trace}`)", _fenced(first.story, "text"), *others]
+    return [f"{plain(first.title)} ({plain(first.trace)})", _fenced(first.story, "text"), *others]
 
 
 def _fenced(lines: Sequence[str], language: str) -> str:

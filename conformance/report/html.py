@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from conformance import whole
 from conformance.claims import families, registry
 from conformance.guarantees.judge import Broken
 from conformance.report.causes import causes
@@ -84,7 +85,7 @@ class Document:
 def write(report: Report) -> Path:
     """Write index.html into the report folder."""
     file = report.folder / NAME
-    file.write_text(page(report), encoding="utf-8")
+    whole.write(file, page(report))
     return file
 
 

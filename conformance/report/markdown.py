@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from conformance.errors import UsageError
+from conformance.printable import printable
 from conformance.report.comparing import Merged
 from conformance.report.gather import Report
 from conformance.report.html import headline
@@ -22,18 +24,18 @@ def of_run(report: Report) -> str:
     """One run: the headline, the counts, what needs attention, what is missing."""
     run = report.run
     trouble = [each for each in report.scenarios if each.outcome in ("failed", "error", "unknown")]
-    lines = [f"## Kubernetes {run.kubernetes}, {run.cluster}", "", headline(report), ""]
+    lines = [f"## Kubernetes {plain(run.kubernetes)}, {plain(run.cluster)}", "", plain(headline(report)), ""]
     lines += _table(("scenarios", "claims", "time"), [(_counts(report.outcomes), _counts(report.verdicts), duration(run.seconds))])
-    lines += _list(f"{_sign(each.outcome)} **{each.id}** {plain(phrase(each.title))}" for each in trouble)
-    lines += _list(dict.fromkeys(f"{_sign('finding')} **{case.id}** {plain(finding.text)}" for case, finding in report.findings))
+    lines += _list(f"{_sign(each.outcome)} **{plain(each.id)}** {plain(phrase(each.title))}" for each in trouble)
+    lines += _list(dict.fromkeys(f"{_sign('finding')} **{plain(case.id)}** {plain(finding.text)}" for case, finding in report.findings))
     return "\n".join([*lines, *_problems(report.problems)]) + "\n"
 
 
 def of_runs(merged: Merged) -> str:
     """Several runs: a line for each, then where they disagree."""
-    lines = ["## Side by side", "", headline_of_runs(merged), ""]
+    lines = ["## Side by side", "", plain(headline_of_runs(merged)), ""]
     rows = [
-        (column.label, _counts(column.report.outcomes), _counts(column.report.verdicts), duration(column.run.seconds))
+        (plain(column.label), _counts(column.report.outcomes), _counts(column.report.verdicts), duration(column.run.seconds))
         for column in merged.columns
     ]
     lines += _table(("run", "scenarios", "claims", "time"), rows)
@@ -54,11 +56,11 @@ def _disagreement(row: Row, claims: list[str]) -> str:
     said = []
     for each in row.disagreements:
         parts = "; ".join(
-            f"{', '.join(part.labels)}: {_sign(part.word)}{f', {plain(part.reason)}' if part.reason else ''}" for part in each.parts
+            f"{plain(', '.join(part.labels))}: {_sign(part.word)}{f', {plain(part.reason)}' if part.reason else ''}" for part in each.parts
         )
-        said.append(f"{each.among} ({parts})")
-    behind = f" — claims {', '.join(claims)}" if claims else ""
-    return f"**{row.id}** {plain(phrase(row.text))}: {'; '.join(said)}{behind}"
+        said.append(f"{plain(each.among)} ({parts})")
+    behind = f" — claims {plain(', '.join(claims))}" if claims else ""
+    return f"**{plain(row.id)}** {plain(phrase(row.text))}: {'; '.join(said)}{behind}"
 
 
 def _counts(counts: Mapping[str, int] | Mapping[Outcome, int]) -> str:
@@ -87,9 +89,10 @@ def _problems(problems: Iterable[str]) -> list[str]:
     return ["To bear in mind:", "", *lines] if lines else []
 
 
+#: What Markdown makes something of: marks, HTML, entities, headings, tables, images, and addresses that become links by themselves.
+_MARKS = re.compile(r"[\\`*_\[\]<>|#&~!@]|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
+
+
 def plain(text: str) -> str:
     """Text that Markdown leaves as it is: it comes from clusters and documents."""
-    text = " ".join(text.split())
-    for character in "\\`*_[]<>|":
-        text = text.replace(character, f"\\{character}")
-    return text
+    return _MARKS.sub(r"\\\g<0>", printable(" ".join(text.split())))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance import __version__
+from conformance import __version__, whole
 from conformance.claims import registry
 from conformance.report.comparing import Merged
 from conformance.report.html import NAME
@@ -40,7 +40,7 @@ class Section:
 def write(merged: Merged, out: Path) -> Path:
     """Write index.html into the folder."""
     file = out / NAME
-    file.write_text(page(merged, out), encoding="utf-8")
+    whole.write(file, page(merged, out))
     return file
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from conformance import __version__
+from conformance import __version__, whole
 from conformance.report.columns import Column
 from conformance.report.comparing import Merged
 from conformance.report.rows import Row, Side
@@ -48,7 +48,7 @@ def statement(merged: Merged, out: Path) -> dict[str, Any]:
 def write(merged: Merged, out: Path) -> Path:
     """Write merged.json into the folder."""
     file = out / NAME
-    file.write_text(json.dumps(statement(merged, out), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    whole.write(file, json.dumps(statement(merged, out), indent=2, ensure_ascii=False) + "\n")
     return file
 
 

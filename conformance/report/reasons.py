@@ -69,6 +69,7 @@ _GROUNDS: dict[GroundCause, str] = {
     "nothing": "no scenario ran to an end",
     "broke": "broke off: {names}",
     "undecided": "could not be decided: {names}",
+    "lost": "another run may have used the cluster meanwhile{text}",
     "ended": "the run ended after {count} of {of} selected scenarios{text}",
     "damaged": "{count} things are missing from the report",
     "unlisted": "what ran is no part of the suite that says what conformance is",

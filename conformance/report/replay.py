@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,14 +45,23 @@ def replay(folder: Path, result: ScenarioResult) -> Replay | None:
     """Read the trace of a result; None if it has none. What can be read of a damaged trace is shown, with the problem."""
     if not result.trace:
         return None
+    file = folder / result.trace
     entries: list[Entry] = []
     problem = ""
     header = None
     try:
-        header, read = store.read(folder / result.trace)
+        header, read = store.read(file)
         entries.extend(read)
     except (TraceError, OSError) as error:
         problem = str(error)
+    try:
+        with store.understood(file):
+            return _shown(entries, result, problem, header)
+    except TraceError as error:
+        return Replay(HistoryBuilder(wanted).finish(), problem=problem or str(error), header=header)
+
+
+def _shown(entries: Sequence[Entry], result: ScenarioResult, problem: str, header: Header | None) -> Replay:
     seqs = {broken.seq for tally in result.tallies for broken in tally.violations}
     teller = Teller(min(seqs, default=None)) if result.outcome in TOLD else None
     builder = HistoryBuilder(wanted, server_clock(entries))

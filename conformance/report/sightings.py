@@ -125,9 +125,10 @@ def _sighting(folder: Path, case: ScenarioResult, finding: Finding) -> Sighting:
         return Sighting(case.id, case.title)
     try:
         story = tuple(told(folder / case.trace))
-        entries = as_served(list(store.read(folder / case.trace)[1]))
+        with store.understood(folder / case.trace):
+            entries = as_served(list(store.read(folder / case.trace)[1]))
+            breaches = [broken for tally in case.tallies for broken in tally.violations if broken.known == finding.id]
+            lasted = lasting.of_breach(entries, breaches[0]) if breaches else lasting.of_window(entries)
     except TraceError as problem:
         return Sighting(case.id, case.title, case.trace, story=(str(problem),))
-    breaches = [broken for tally in case.tallies for broken in tally.violations if broken.known == finding.id]
-    lasted = lasting.of_breach(entries, breaches[0]) if breaches else lasting.of_window(entries)
     return Sighting(case.id, case.title, case.trace, lasted, story)

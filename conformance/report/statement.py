@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from conformance import whole
 from conformance.report.conformity import Ground
 from conformance.report.gather import Report
 from conformance.report.reasons import because, words
@@ -60,7 +61,7 @@ def statement(report: Report) -> dict[str, Any]:
 def write(report: Report) -> Path:
     """Write statement.json into the report folder."""
     file = report.folder / NAME
-    file.write_text(json.dumps(statement(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    whole.write(file, json.dumps(statement(report), indent=2, ensure_ascii=False) + "\n")
     return file
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from conformance.faults import kubelet
 from conformance.guarantees.judge import Broken, judge_trace
+from conformance.printable import in_one_line
 from conformance.report.beats import Beat
 from conformance.report.collapsing import collapsed
 from conformance.report.happened import arrows, beats
@@ -33,9 +34,10 @@ def told(file: Path, lines: int = LINES) -> list[str]:
     Raises TraceError where the file is none, is cut, damaged or of another format.
     """
     header, entries = store.read(file)
-    kept = list(entries)
-    broken = [each for tally in judge_trace(header, kept) for each in tally.violations]
-    return tell(header, kept, broken, lines)
+    with store.understood(file):
+        kept = list(entries)
+        broken = [each for tally in judge_trace(header, kept) for each in tally.violations]
+        return tell(header, kept, broken, lines)
 
 
 def tell(header: Header, entries: Sequence[Entry], broken: Iterable[Broken] = (), lines: int = LINES) -> list[str]:
@@ -46,13 +48,8 @@ def tell(header: Header, entries: Sequence[Entry], broken: Iterable[Broken] = ()
     return [*(_fit(line) for line in head), *(_fit(_line(beat, first), 3 if beat.what == "broken" else 1) for beat in happened)]
 
 
-def printable(text: str) -> str:
-    """The text in one line and without anything that a terminal would obey: control characters, and those that turn the direction."""
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
 def _fit(text: str, times: int = 1) -> str:
-    line = printable(text)
+    line = in_one_line(text)
     return line if len(line) <= times * WIDTH else f"{line[: times * WIDTH - 1]}…"
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from conformance.clusters.existing import ExistingProvider
+from conformance.clusters.existing.holding import LookingOn
 from conformance.clusters.existing.kubeconfig import Target, find
-from conformance.clusters.existing.provider import Reached, Session, Terms, reach
+from conformance.clusters.existing.provider import Reached, Session, Terms, connect, reach
 from conformance.components import locks
 from conformance.components.versions import MINORS, resolve
 from conformance.errors import UsageError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from conformance.session.worker import Worker
 
 TOLD = "conformance_existing"
+PRIVATE = "existing"
 #: How many nodes that were not borrowed are told with their reasons.
 _LISTED = 5
 
@@ -32,6 +34,7 @@ class Existing:
     provider: ExistingProvider
     session: Session | None = None
     stack: contextlib.ExitStack | None = None
+    lost: str = ""
 
     @property
     def reached(self) -> Reached:
@@ -63,12 +66,18 @@ class Existing:
         }
 
     def end(self, *, keep: bool = False) -> None:
-        """In the controller: leave the cluster as it was found (or, with `keep`, as it is), and remove the copy of the credentials."""
+        """In the controller: leave the cluster as it was found (or, with `keep`, as it is), and remove the copy of the credentials.
+
+        `lost` says afterwards why the run had no right to the cluster any more, if so.
+        """
         stack, self.stack = self.stack, None
         if stack is None or self.session is None:
             return
         with stack:
-            self.session.end(keep=keep)
+            try:
+                self.lost = self.session.lost()
+            finally:
+                self.session.end(keep=keep)
 
 
 def begin(worker: Worker) -> Existing:
@@ -87,6 +96,8 @@ def begin(worker: Worker) -> Existing:
         stack.callback(session.end)
         for what in session.begin():
             worker.say(f"removed what a dead run left: {what}")
+        for node, why in session.left.items():
+            worker.say(f"node {node} is left as it is: {why}")
         provider = ExistingProvider(reached, session.run, terms, alive=session.check)
         made = Existing(replace(settings, minor=reached.minor), provider, session, stack.pop_all())
     # Called whatever happens, also when the session never gets to its end.
@@ -103,7 +114,9 @@ def join(worker: Worker) -> Existing:
     minor = MINORS[told["minor"]]
     reached = Reached(target, Path(told["kubeconfig"]), told["user"], told["kubernetes"], minor, told["note"])
     index = int(given["workerid"].removeprefix("gw"))
-    provider = ExistingProvider(reached, told["run"], terms_of(worker.settings), index, given["workercount"])
+    looking_on = LookingOn(connect(target, reached.kubeconfig), told["run"])
+    looking_on.start()
+    provider = ExistingProvider(reached, told["run"], terms_of(worker.settings), index, given["workercount"], looking_on.check)
     return Existing(replace(worker.settings, minor=minor), provider)
 
 
@@ -113,26 +126,40 @@ def terms_of(settings: Settings) -> Terms:
     return Terms(given.disruption, given.nodes, given.images, settings.time_scale)
 
 
+def tidy() -> Path:
+    """Remove what killed runs left of credentials; returns the folder for those of this run, which need not be there."""
+    home = runs_folder() / PRIVATE
+    locks.sweep(home)
+    _leave(home)
+    return home
+
+
+def _leave(home: Path) -> None:
+    with contextlib.suppress(OSError):  # it is not there, or another run's copy is in it
+        home.rmdir()
+
+
 @contextlib.contextmanager
 def private(target: Target) -> Iterator[Path]:
     """A copy of the kubeconfig for this run alone, in a folder of its own; what killed runs left of such goes first."""
-    home = runs_folder() / "existing"
+    home = tidy()
     home.mkdir(mode=0o700, exist_ok=True)
-    locks.sweep(home)
     try:
         with locks.workplace(home) as (folder, _):
             yield target.write(folder)
     finally:
-        with contextlib.suppress(OSError):  # another run's copy is in it
-            home.rmdir()
+        _leave(home)
 
 
-def clean(kubeconfig: Path | None, context: str) -> list[str]:
-    """Remove what dead runs left in a cluster; says what. UsageError if a run is active there."""
+def clean(kubeconfig: Path | None, context: str, *, disruption: bool = False) -> tuple[list[str], list[str]]:
+    """Remove what dead runs left in a cluster; says what, and what not. Nodes are put back only with `disruption`.
+
+    UsageError if a run is active there.
+    """
     target = find(kubeconfig, context)
     with private(target) as file:
-        session = Session(reach(target, file), Terms())
+        session = Session(reach(target, file), Terms(disruption))
         try:
-            return session.begin()
+            return session.begin(), [f"node {node} is left as it is: {why}" for node, why in session.left.items()]
         finally:
             session.end()

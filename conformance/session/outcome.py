@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from conformance import whole
 from conformance.claims import findings
 from conformance.claims.checks import Check
 from conformance.components.versions import Minor
@@ -184,6 +185,4 @@ def save(result: ScenarioResult, folder: Path) -> None:
     """Write the result where the reports look for it, whole or not at all."""
     target = folder / "scenarios" / f"{Path(result.trace).stem or ''.join(c if c.isalnum() else '-' for c in result.node_id)}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_suffix(".partial")
-    scratch.write_bytes(msgspec.json.encode(result))
-    scratch.replace(target)
+    whole.write(target, msgspec.json.encode(result))

@@ -12,6 +12,7 @@ from typing import Any
 
 import conformance
 from conformance.clusters import waiting
+from conformance.clusters.existing import owning
 from conformance.clusters.protocol import Cluster
 from conformance.errors import ApiError, ConformanceError
 from conformance.guarantees.judge import Judge, Tally, judge_trace
@@ -81,7 +82,7 @@ class ScenarioRun:
     def begin(self) -> ScenarioCluster:
         """Make the namespace, start recording, hand out the cluster."""
         api = self.host.api
-        api.create(path("namespaces"), {"metadata": {"name": self.namespace, "labels": {**NAMESPACE_LABELS, **self.host.facts.labels}}})
+        api.create(path("namespaces"), owning.namespace(self.namespace, {**NAMESPACE_LABELS, **self.host.facts.labels}))
         self._stack.callback(self._remove_namespace)
         self.recorder.start()
         self._recorded = True

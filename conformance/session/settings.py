@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -184,12 +186,17 @@ def runs_folder() -> Path:
     base = Path(os.environ.get("XDG_RUNTIME_DIR") or os.environ.get("TMPDIR") or "/tmp")  # noqa: S108 - made 0700 below
     folder = base / f"dsc-{os.getuid()}"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700, parents=True)
+        found = folder.lstat()  # not where a link leads: anybody may have made it, and dead clusters are removed from there
     except OSError as error:
         raise UsageError(
             f"Running clusters cannot keep their files in {folder} ({refused(error)}). Point TMPDIR at a folder that you can write "
             "(XDG_RUNTIME_DIR comes first, where it is set), or mend this one."
         ) from error
-    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o077:
-        raise UsageError(f"{folder} is not private to this user; remove it, or point TMPDIR at a folder that only you can write.")
-    return folder
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise UsageError(
+            f"{folder} is not a folder that is private to this user (a link is none); remove it, or point TMPDIR at a folder that only you "
+            "can write."
+        )
+    return folder.resolve()

@@ -23,6 +23,7 @@ from conformance.clusters.protocol import Facts
 from conformance.components import build
 from conformance.components.overrides import describe
 from conformance.errors import Unwritable
+from conformance.printable import printable
 from conformance.report import folder, terminal, write
 from conformance.report.results import FORMAT, Run, ScenarioResult
 from conformance.session import existing, kind, selection, suite
@@ -112,6 +113,7 @@ class Worker:
         if self.is_worker:
             return
         sweep(runs_folder())
+        existing.tidy()
         capture = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
             _ = self.binaries
@@ -170,6 +172,9 @@ class Worker:
             self.lease.throw_away(keep_logs=failed)
         if self.existing is not None:
             self.existing.end(keep=self.lease.kept)
+            if self.existing.lost:  # whatever it shows, another run may have had its hands in it
+                self.summary.append(f"ERROR: {self.existing.lost}")
+                exitstatus = exitstatus if self.ending.by else pytest.ExitCode.TESTS_FAILED
         if not folder.begun(self.settings.report, self.run):
             self._as_it_was()
             return exitstatus
@@ -178,7 +183,7 @@ class Worker:
             self._save_run(now)
             if not self.is_worker:
                 results = folder.results(self.settings.report)
-                self.summary = self._told(results)
+                self.summary += self._told(results)
         except Unwritable as error:
             self.unwritten = self.unwritten or str(error)
         if self.unwritten:
@@ -216,7 +221,7 @@ class Worker:
             else:
                 file.write_bytes(before)
         if (page := self.settings.report / "index.html").is_file():
-            self.summary = [f"Nothing ran: {page} and all beside it are still those of the run before."]
+            self.summary.append(f"Nothing ran: {page} and all beside it are still those of the run before.")
 
     def _open(self) -> Leasable:
         if self.settings.cluster == "kind":
@@ -253,6 +258,7 @@ class Worker:
             scenarios=suite.functions(self.config.rootpath / "scenarios"),
             items=self.items,
             stopped=self.ending.by,
+            lost=self.existing.lost if self.existing is not None else "",
         )
         with folder.writing(self.settings.report):
             folder.save_run(self.settings.report, run)
@@ -270,4 +276,4 @@ class Worker:
 
     def say(self, text: str) -> None:
         """Show a line at once, beside pytest's own output."""
-        sys.stderr.write(f"\n{text}\n")
+        sys.stderr.write(f"\n{printable(text)}\n")

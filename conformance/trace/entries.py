@@ -55,16 +55,21 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         """The narrow record of the object. Only for entries that carry one; TraceError if it is not what such objects are."""
         try:
             decoded: Object = _DECODERS[self.resource].decode(self.object)
-        except (msgspec.DecodeError, KeyError) as error:
-            why = f"there is no record of {error}" if isinstance(error, KeyError) else str(error)
-            raise TraceError(
-                f"entry {self.seq} of the trace is damaged ({why}); fetch the file again, or run the scenario again"
-            ) from error
+        except KeyError as error:
+            raise self._damaged(f"there is no record of {error}") from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise self._damaged(str(error)) from error
         return decoded
 
     def raw(self) -> dict[str, Any]:
-        """The whole object as plain JSON."""
-        return _ANY.decode(self.object)
+        """The whole object as plain JSON; TraceError if it is none."""
+        try:
+            return _ANY.decode(self.object)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise self._damaged(str(error)) from error
+
+    def _damaged(self, why: str) -> TraceError:
+        return TraceError(f"entry {self.seq} of the trace is damaged ({why}); fetch the file again, or run the scenario again")
 
 
 def order(entry: Entry, latest: int) -> tuple[int, int, int]:

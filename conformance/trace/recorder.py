@@ -26,6 +26,7 @@ from conformance.trace.attribution import Attribution
 from conformance.trace.audit import AuditLog
 from conformance.trace.conditions import Condition
 from conformance.trace.entries import OBJECT_TYPES, Entry, EntryType, Header
+from conformance.trace.reducing import reduce_node
 from conformance.trace.sequence import WINDOW, Sequencer
 from conformance.trace.store import Writer, write
 from conformance.trace.waits import Access
@@ -103,7 +104,14 @@ class Recorder:
         self._audit = AuditLog(audit_log) if audit_log is not None else None
         self._attribution = Attribution([name for name in RESOURCES if name != "events"], namespaces)
         self._watches = [
-            Watch(api, resource, self._queue.put, namespace=namespace, skip_noops=resource == "nodes")
+            Watch(
+                api,
+                resource,
+                self._queue.put,
+                namespace=namespace,
+                skip_noops=resource == "nodes",
+                reduce=reduce_node if resource == "nodes" else None,
+            )
             for resource in RESOURCES
             for namespace in ((namespaces or ("",)) if resource not in _CLUSTER_WIDE else ("",))
         ]

@@ -6,7 +6,6 @@ The last line is what tells a whole trace from one whose writer was killed.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -14,9 +13,12 @@ from typing import BinaryIO
 import msgspec
 
 from conformance.errors import TraceError, Unwritable, refused
+from conformance.received import opened
 from conformance.trace.entries import Entry, Header
 
 FORMAT = 1
+#: Bytes of a line: some times what etcd takes for an object. A longer one is cut there, and damaged for that reason.
+LONGEST = 16 << 20
 
 _ENCODER = msgspec.json.Encoder()
 _HEADER = msgspec.json.Decoder(Header)
@@ -115,21 +117,35 @@ def read(file: Path) -> tuple[Header, Iterator[Entry]]:
     The iterator raises TraceError where the file stops being a trace; what it yielded until then is good.
     """
     try:
-        lines = file.open("rb")
+        lines = opened(file)
     except OSError as error:
-        raise TraceError(f"the trace {file} cannot be opened ({os.strerror(error.errno or 0)}); check its path") from error
+        raise TraceError(f"the trace {file} cannot be opened ({error.strerror or error}); check its path") from error
     try:
-        header = _header(file, lines.readline())
+        header = _header(file, lines.readline(LONGEST))
     except BaseException:
         lines.close()
         raise
     return header, _entries(file, lines)
 
 
+@contextlib.contextmanager
+def understood(file: Path) -> Iterator[None]:
+    """What goes wrong meanwhile with the entries of `file` becomes a TraceError that names it: anybody may have written them."""
+    try:
+        yield
+    except TraceError as error:
+        raise error if str(file) in str(error) else TraceError(f"{file}: {error}") from error
+    except (LookupError, TypeError, ValueError, AttributeError, AssertionError, ArithmeticError, RecursionError) as error:
+        raise TraceError(
+            f"the entries of {file} do not fit together ({type(error).__name__}: {error}). "
+            "Give a file that a run wrote below its report folder, or run the scenario again"
+        ) from error
+
+
 def _header(file: Path, line: bytes) -> Header:
     try:
         header = _HEADER.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise TraceError(
             f"{file}, line 1, is not the header of a trace ({error}); no entry could be read. "
             "Give a file that a run wrote below its report folder, or run the scenario again"
@@ -146,7 +162,7 @@ def _entries(file: Path, lines: BinaryIO) -> Iterator[Entry]:
     count = 0
     decode = _ENTRY.decode
     with lines:
-        for line in lines:
+        for line in iter(lambda: lines.readline(LONGEST), b""):
             if line.startswith(_END_START):
                 _check_end(file, line, count)
                 if lines.read(1):
@@ -154,7 +170,7 @@ def _entries(file: Path, lines: BinaryIO) -> Iterator[Entry]:
                 return
             try:
                 entry = decode(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, RecursionError) as error:
                 raise _damaged(file, count, str(error)) from error
             yield entry
             count += 1
@@ -167,7 +183,7 @@ def _entries(file: Path, lines: BinaryIO) -> Iterator[Entry]:
 def _check_end(file: Path, line: bytes, count: int) -> None:
     try:
         end = _END.decode(line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise _damaged(file, count, str(error)) from error
     if end.entries != count:
         raise _damaged(file, count, f"it counts {end.entries} entries, and {count} are there")

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance.clusters import outliving, rundirs
 from conformance.clusters.embedded import runs
 from conformance.clusters.embedded import supervisor as program
 from conformance.clusters.embedded.process import Supervisor
@@ -226,14 +227,14 @@ OWNER = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from conformance.clusters.embedded import runs
+    from conformance.clusters import outliving
     from conformance.clusters.embedded.process import Supervisor
 
     supervisor = Supervisor(Path(sys.argv[1]))
     supervisor.define("sleeper", ["/bin/sleep", "60"])
     pid = supervisor.start("sleeper")
     if "detach" in sys.argv:
-        runs.note(runs.Detached("played-with", supervisor.pid, supervisor.run, supervisor.run / "kubeconfig", "v1"))
+        outliving.note(supervisor.run, "played-with", supervisor.run / "kubeconfig", "v1", supervisor.pid)
         supervisor.detach()
     print(supervisor.pid, pid, supervisor.run, flush=True)
     if "detach" not in sys.argv:
@@ -274,26 +275,80 @@ def test_a_detached_cluster_outlives_its_owner_until_down(folder: Path) -> None:
     with _owner(folder, "detach") as (owner, supervisor, component, run):
         assert owner.wait(30) == 0
         assert not _gone(component, 0.2)
-        assert [one.run for one in runs.detached(folder)] == [run]
+        [one] = runs.here(folder)
+        assert (one.run, one.name, runs.ended(run)) == (run, "played-with", [])
+        assert (one.maker.pid, one.maker.folder) == (owner.pid, str(Path.cwd()))
         assert runs.sweep(folder) == []
-        with pytest.raises(UsageError, match="played-with"):
-            runs.down(folder, ["another"])
-        assert runs.down(folder) == ["played-with"]
+        assert runs.down(one)
         assert _gone(supervisor, 0)
         assert _gone(component, 0)
         assert _runs(folder) == []
-        assert runs.down(folder) == []
+        assert runs.here(folder) == []
 
 
-def test_down_leaves_a_process_alone_that_is_not_the_supervisor(folder: Path, supervisor: Supervisor) -> None:
-    with subprocess.Popen(SLEEP) as stranger:
-        try:
-            runs.note(runs.Detached("recycled", stranger.pid, supervisor.run, folder, "v1"))
-            runs.down(folder, ["recycled"])
+def test_a_detached_cluster_says_which_component_died(folder: Path) -> None:
+    with _owner(folder, "detach") as (owner, supervisor, component, run):
+        assert owner.wait(30) == 0
+        file = run / runs.ENDED
+        with _pipe(file) as said:
+            os.kill(component, signal.SIGKILL)
+            assert select.select([said], [], [], 30)[0]
+            line = os.read(said, 4096)
+        file.unlink()
+        file.write_bytes(line)
+        assert runs.ended(run) == [f"sleeper ended by itself (killed by SIGKILL); its log: {run}/sleeper.log"]
+        assert runs.down(runs.here(folder)[0])
+        assert _gone(supervisor, 0)
+
+
+@pytest.mark.parametrize("through", ["the folder itself", "a link"])
+def test_down_says_the_truth(folder: Path, supervisor: Supervisor, through: str) -> None:
+    seen = folder
+    if through == "a link":
+        seen = folder.parent / f"{folder.name}-link"
+        seen.symlink_to(folder)
+    try:
+        with subprocess.Popen(SLEEP) as stranger:
+            outliving.note(supervisor.run, "recycled", folder / "kubeconfig", "v1", stranger.pid)
+            assert not runs.down(runs.here(seen)[0]), "a process that is not the supervisor is left alone"
             assert not _gone(stranger.pid, 0)
             assert supervisor.run.is_dir()
-        finally:
             stranger.kill()
+        outliving.note(supervisor.run, "recycled", folder / "kubeconfig", "v1", supervisor.pid)
+        assert runs.down(runs.here(seen)[0])
+        assert _gone(supervisor.pid, 0)
+        assert not supervisor.run.exists()
+    finally:
+        if seen != folder:
+            seen.unlink()
+
+
+# -- what is swept ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_only_run_directories_of_the_dead_are_removed(folder: Path, supervisor: Supervisor) -> None:
+    """Folders of somebody's own, whatever they are called, are none: a link may have led the suite to them."""
+    (folder / "c-project").mkdir()
+    (folder / "c-project" / "thesis.txt").write_text("mine")
+    (folder / "c-locked").mkdir()
+    (folder / "c-locked" / "lock").write_text("mine")
+    (folder / "c-empty").mkdir()  # as a kill between its making and its locking leaves one
+    (folder / "c-fifo").mkdir()
+    os.mkfifo(folder / "c-fifo" / rundirs.LOCK)
+    (folder / "c-fifo" / rundirs.MARKER).write_text("")
+    (folder / "elsewhere").mkdir()
+    for name in (rundirs.LOCK, rundirs.MARKER):
+        (folder / "elsewhere" / name).write_text("")
+    (folder / "c-link").symlink_to(folder / "elsewhere")
+    (folder / "c-file").write_text("mine")
+    dead = rundirs.make(folder, "c-")
+    os.close(rundirs.lock(dead))
+    (dead / "etcd").mkdir()
+    (dead / "link").symlink_to(folder / "c-project")
+    assert runs.sweep(folder) == [dead]
+    left = {path.name for path in folder.glob("[!.]*")}
+    assert left == {"c-project", "c-locked", "c-fifo", "elsewhere", "c-link", "c-file", supervisor.run.name}
+    assert (folder / "c-project" / "thesis.txt").read_text() == "mine"
 
 
 def test_sweep_removes_the_dead_and_leaves_the_living(folder: Path, supervisor: Supervisor) -> None:

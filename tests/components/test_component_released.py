@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
+import os
 import platform
 import tarfile
 import threading
@@ -15,7 +17,7 @@ import pytest
 
 from conformance.components import build, cache, released
 from conformance.components.progress import Step, silent
-from conformance.components.versions import COMPONENTS, resolve
+from conformance.components.versions import COMPONENTS, MINORS, resolve
 from conformance.errors import BuildError, ToolMissing, UsageError
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="the addresses below name amd64")
@@ -28,7 +30,9 @@ PROGRAM = b"#!/bin/sh\necho Client Version: v1.37.1\n"
 class Pages:
     """What the server has, how often it fails first, and what was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, sums: Path) -> None:
+        self.sums = sums
+        sums.write_text("# what the user knows of them\n\n")
         self.files: dict[str, bytes] = {}
         self.failures = 0
         self.asked: list[str] = []
@@ -36,12 +40,17 @@ class Pages:
 
     def publish(self, path: str, data: bytes) -> None:
         self.files[path] = data
-        self.files[f"{path}.sha256"] = hashlib.sha256(data).hexdigest().encode()
+        self.vouch(path, data)
+
+    def vouch(self, path: str, data: bytes) -> None:
+        with self.sums.open("a") as out:
+            out.write(f"{hashlib.sha256(data).hexdigest()}  .{path}\n")
 
 
 @pytest.fixture
 def pages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pages]:
-    pages = Pages()
+    pages = Pages(tmp_path / "sums")
+    monkeypatch.setenv(released.VARIABLE_SUMS, str(pages.sums))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -89,7 +98,7 @@ def test_a_second_time_nothing_is_asked_for(pages: Pages) -> None:
     first = build.ensure(["kubectl"], progress=silent)
     asked = len(pages.asked)
     assert build.ensure(["kubectl"], progress=silent) == first
-    assert len(pages.asked) == asked == 2
+    assert len(pages.asked) == asked == 1
 
 
 def test_a_program_in_an_archive(pages: Pages) -> None:
@@ -99,9 +108,7 @@ def test_a_program_in_an_archive(pages: Pages) -> None:
         info.size = len(PROGRAM)
         archive.addfile(info, io.BytesIO(PROGRAM))
     name = "etcd-v3.6.14-linux-amd64.tar.gz"
-    pages.files[f"{ETCD}/{name}"] = packed.getvalue()
-    other = "0" * 64
-    pages.files[f"{ETCD}/SHA256SUMS"] = f"{other}  x.zip\n{hashlib.sha256(packed.getvalue()).hexdigest()}  {name}\n".encode()
+    pages.publish(f"{ETCD}/{name}", packed.getvalue())
     assert build.ensure(["etcd"], progress=silent)["etcd"].read_bytes() == PROGRAM
 
 
@@ -115,17 +122,74 @@ def test_what_its_project_does_not_release_is_built(pages: Pages) -> None:
 def test_a_wrong_checksum_is_refused_and_nothing_is_kept(pages: Pages) -> None:
     pages.publish(KUBECTL, PROGRAM)
     pages.files[KUBECTL] = PROGRAM + b"#"
-    with pytest.raises(BuildError, match=r"kubectl could not be downloaded: its sha256 is \w+, and http\S+kubectl\.sha256 says"):
+    pages.files[f"{KUBECTL}.sha256"] = hashlib.sha256(PROGRAM + b"#").hexdigest().encode()  # what a mirror says of itself
+    with pytest.raises(BuildError, match=r"kubectl could not be downloaded: its sha256 is \w+, and it has to be"):
         build.ensure(["kubectl"], progress=silent)
     assert cache.entries() == []
+    assert pages.asked == [KUBECTL]
     assert list((cache.root() / "building").iterdir()) == []
 
 
-def test_a_checksum_file_that_does_not_speak_of_it_is_refused(pages: Pages) -> None:
+@pytest.mark.parametrize("name", ["kubectl", "etcd", "kwok", "kind"])
+def test_what_nobody_vouches_for_is_not_run(pages: Pages, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mirror answers anything, its checksums included; the projects' own pages say something else, or do not speak without TLS."""
+    found = released.find(COMPONENTS[name], resolve("1.37"))
+    assert found is not None
+    place = "/" + found.url.split("/", 3)[3]
+    pages.files[place] = PROGRAM
+    for checksums in (f"{place}.sha256", f"{place}.sha256sum", f"{place.rsplit('/', 1)[0]}/SHA256SUMS"):
+        pages.files[checksums] = f"{hashlib.sha256(PROGRAM).hexdigest()}  {place.rsplit('/', 1)[1]}\n".encode()
+    monkeypatch.setenv("HTTPS_PROXY", os.environ[released.VARIABLE])  # the projects' pages cannot be reached
+    with pytest.raises(BuildError, match=released.VARIABLE_SUMS):
+        build.ensure([name], progress=silent)
+    assert cache.entries() == []
+    assert [path for path in pages.asked if "sha" in path.lower()] == []
+
+
+def test_a_checksum_page_without_tls_vouches_for_nothing(pages: Pages) -> None:
+    found = released.find(COMPONENTS["kubectl"], resolve("1.37"))
+    assert found is not None
+    pages.files["/sums"] = hashlib.sha256(PROGRAM).hexdigest().encode()
+    plain = dataclasses.replace(found, checksums=f"{os.environ[released.VARIABLE]}sums")
+    with pytest.raises(OSError, match="without TLS"):
+        released._published(plain)
+
+
+def test_what_is_in_the_cache_is_held_against_what_is_known_by_now(pages: Pages) -> None:
     pages.publish(KUBECTL, PROGRAM)
-    pages.files[f"{KUBECTL}.sha256"] = b"0123  kubelet\n4567  kubeadm\n"
-    with pytest.raises(BuildError, match="has no line for kubectl"):
+    build.ensure(["kubectl"], progress=silent)
+    better = PROGRAM + b"# not what it was said to be\n"
+    pages.publish(KUBECTL, better)
+    assert build.ensure(["kubectl"], progress=silent)["kubectl"].read_bytes() == better
+
+
+@pytest.mark.parametrize("line", ["0123  dl.k8s.io/x", "kubectl", f"{'0' * 64}", f"{'g' * 64}  x"])
+def test_a_file_of_checksums_that_is_none(pages: Pages, line: str) -> None:
+    pages.sums.write_text(f"# mine\n{line}\n")
+    with pytest.raises(UsageError, match=r"line 2: .* is not what sha256sum writes"):
         build.ensure(["kubectl"], progress=silent)
+    pages.sums.unlink()
+    with pytest.raises(UsageError, match=rf"{released.VARIABLE_SUMS}=.* cannot be read"):
+        build.ensure(["kubectl"], progress=silent)
+
+
+def test_a_checksum_file_that_does_not_speak_of_it_is_refused(pages: Pages) -> None:
+    found = released.find(COMPONENTS["kubectl"], resolve("1.37"))
+    assert found is not None
+    with pytest.raises(OSError, match="has no line for kubectl"):
+        released._checksum(b"0123  kubelet\n4567  kubeadm\n", found)
+    assert released._checksum(b"89AB\n", found) == "89ab"
+    assert released._checksum(b"0123  kubelet\n4567 *kubectl\n", found) == "4567"
+
+
+def test_the_pinned_checksums_are_of_what_is_pinned() -> None:
+    known = {url.removeprefix("https://") for url in _addresses()}
+    assert [path for path in released._known() if path not in known] == []
+
+
+def _addresses() -> set[str]:
+    found = (released.find(component, minor) for component in COMPONENTS.values() for minor in MINORS.values())
+    return {download.url for download in found if download is not None}
 
 
 def test_a_server_in_trouble_is_asked_again(pages: Pages) -> None:
@@ -143,6 +207,7 @@ def test_a_download_that_is_cut_is_not_taken(pages: Pages) -> None:
 
 
 def test_what_is_not_there_says_where_it_was_looked_for(pages: Pages) -> None:
+    pages.vouch(KUBECTL.replace("kubectl", "kube-scheduler"), PROGRAM)
     with pytest.raises(BuildError) as raised:
         build.ensure(["kube-scheduler"], progress=silent)
     for words in ("kube-scheduler", "404", "HTTPS_PROXY", "CONFORMANCE_RELEASED"):

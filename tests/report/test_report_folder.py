@@ -96,6 +96,15 @@ def test_items_without_a_result_are_noticed(tmp_path: Path) -> None:
     assert folders.missing(folders.run(folder), folders.results(folder))[0].endswith("the run was ended by SIGTERM.")
 
 
+def test_what_a_killed_writer_left_goes_and_nothing_that_looks_like_it(tmp_path: Path) -> None:
+    folder = synthetic.write_folder(tmp_path / "report")
+    (folder / ".index.html.0123456789ab.partial").write_text("half")
+    (folder / ".notes.0123456789ab.partial").write_text("mine")
+    (folder / ".index.html.mine.partial").write_text("mine")
+    made(folder)
+    assert {file.name for file in folder.glob("*.partial")} == {".notes.0123456789ab.partial", ".index.html.mine.partial"}
+
+
 def test_a_link_is_removed_and_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

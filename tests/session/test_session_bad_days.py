@@ -196,12 +196,8 @@ def test_what_was_left_out_is_one_line(project: Path) -> None:
     (project / "mine" / "test_it.py").write_text(LEFT_OUT)
     done = run(project, "-ra")
     assert done.returncode == pytest.ExitCode.OK, done.stdout
-    assert [line for line in done.stdout.splitlines() if "lacks real-kubelet" in line or line.startswith("SKIPPED")] == [
-        (
-            "left out, 12 pytest items: this cluster lacks real-kubelet "
-            "(its kubelets are simulated; take a kind or existing cluster for real ones)"
-        )
-    ]
+    [told] = [line for line in done.stdout.splitlines() if "lacks real-kubelet" in line or line.startswith("SKIPPED")]
+    assert told.startswith("left out, 12 pytest items: this cluster lacks real-kubelet (its kubelets are simulated; ")
     assert "1 passed, 12 left out" in done.stdout
 
 

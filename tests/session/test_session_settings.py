@@ -49,7 +49,7 @@ def test_the_runs_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = settings.runs_folder()
     assert folder.stat().st_mode & 0o777 == 0o700
     folder.chmod(0o755)
-    with pytest.raises(UsageError, match="not private"):
+    with pytest.raises(UsageError, match="is not a folder that is private"):
         settings.runs_folder()
 
 

@@ -68,6 +68,7 @@ class StandIn:
 
     def __init__(self) -> None:
         self.requests: queue.SimpleQueue[tuple[str, str, dict[str, str]]] = queue.SimpleQueue()
+        self.headers: list[list[tuple[str, str]]] = []
         self.stopping = threading.Event()
         self.handler: Callable[[str, str, Json | None], tuple[int, Json] | None] = lambda method, path, body: None
         self._lists: dict[str, list[Answer]] = {}
@@ -83,9 +84,11 @@ class StandIn:
                 pass
 
             def do_GET(self) -> None:
+                standin.headers.append(self.headers.items())
                 standin._get(self)
 
             def _write(self) -> None:
+                standin.headers.append(self.headers.items())
                 length = int(self.headers.get("Content-Length") or 0)
                 body = json.loads(self.rfile.read(length)) if length else None
                 answer = standin.handler(self.command, urlsplit(self.path).path, body) or (404, {"reason": "NotFound"})

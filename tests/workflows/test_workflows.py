@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from conformance.components import cache, toolchain
 from conformance.components.versions import MINORS, go_line
@@ -90,3 +92,34 @@ def test_the_nightly_run_knows_no_version_of_its_own() -> None:
         "fail-fast": False,
         "matrix": {"minor": "${{ fromJSON(needs.versions.outputs.minors) }}", "cluster": ["embedded", "kind"]},
     }
+
+
+# -- what is installed --------------------------------------------------------------------------------------------------------------------
+
+LOCK = ROOT / ".github" / "workflows" / "requirements.txt"
+_PIN = re.compile(r"^([a-z0-9-]+)==(\S+)((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", re.MULTILINE)
+
+
+def test_every_package_has_one_version_and_its_hashes() -> None:
+    text = "".join(line for line in LOCK.read_text().splitlines(keepends=True) if not line.startswith("#"))
+    assert _PIN.sub("", text).strip() == ""
+    names = [found[1] for found in _PIN.finditer(text)]
+    assert len(names) == len(set(names)) > 20
+
+
+def test_the_packages_are_those_that_the_project_asks_for() -> None:
+    """Floors that were raised since, or a new dependency, want the file made anew: CONTRIBUTING.md."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    locked = {found[1]: found[2] for found in _PIN.finditer(LOCK.read_text())}
+    asked = [Requirement(each) for each in [*project["project"]["dependencies"], *project["build-system"]["requires"], "tox>=4.22"]]
+    assert [str(each) for each in asked if not each.specifier.contains(locked.get(each.name, "0"))] == []
+
+
+def test_a_workflow_installs_nothing_that_has_no_hash() -> None:
+    workflow = yaml.safe_load(NIGHTLY.read_text())
+    assert workflow["env"]["PIP_NO_INDEX"] == "1"
+    for job in workflow["jobs"].values():
+        downloads = [step for step in job["steps"] if step.get("env", {}).get("PIP_NO_INDEX")]
+        assert len(downloads) == 1
+        assert "--require-hashes --requirement .github/workflows/requirements.txt" in downloads[0]["run"]
+        assert downloads[0]["run"].startswith("python -m pip download ")

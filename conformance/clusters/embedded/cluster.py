@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from conformance.clusters import leftovers
-from conformance.clusters.embedded import runs
+from conformance.clusters import leftovers, outliving
 from conformance.clusters.embedded.components import NAMES
 from conformance.clusters.embedded.control import EmbeddedComponent
 from conformance.clusters.embedded.nodes import EmbeddedNodes
@@ -54,6 +53,7 @@ class EmbeddedCluster:
         self.node_numbers = itertools.count(1)
         #: Every change of a node's behaviour has a number of its own, so that no answer is taken for another's.
         self.behaviour_numbers = itertools.count(1)
+        self._inventory = leftovers.Inventory(api)
         self._clean = self.fingerprint()
 
     @contextlib.contextmanager
@@ -145,7 +145,7 @@ class EmbeddedCluster:
 
     def fingerprint(self) -> frozenset[str]:
         """What is in the cluster that a scenario could have left there."""
-        return leftovers.fingerprint(self.api, "stages")
+        return self._inventory.fingerprint()
 
     def check(self) -> None:
         """Raise ComponentDied, with its last log lines, if a component has ended by itself."""
@@ -159,7 +159,7 @@ class EmbeddedCluster:
     def detach(self) -> None:
         """Let it outlive this process, until `runs.down`."""
         facts = self.facts
-        runs.note(runs.Detached(facts.name, self._supervisor.pid, self._supervisor.run, facts.kubeconfig, facts.kubernetes))
+        outliving.note(self._supervisor.run, facts.name, facts.kubeconfig, facts.kubernetes, self._supervisor.pid)
         self._supervisor.detach()
 
     def close(self, *, keep_logs: bool = False) -> None:

@@ -48,7 +48,9 @@ def command_lines(
     policy = _write(run / "audit-policy.json", AUDIT_POLICY)
     scheduler = _write(run / "scheduler.json", _scheduler(credentials))
     etcd = f"unix://{run}/etcd.sock"
-    peer = f"unix://{run}/etcd-peer.sock"
+    # Relative, to the folder that it is started in: of a Unix socket's URL etcd takes the host alone for peers, and an empty one becomes an
+    # abstract socket, which has no file mode and is open to every user of the machine.
+    peer = "unix://etcd-peer.sock"
     lines = {
         ETCD: [
             f"--data-dir={run}/etcd",

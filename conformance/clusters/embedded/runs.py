@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import signal
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from conformance.clusters import rundirs
+from conformance.clusters import outliving, rundirs
+from conformance.clusters.outliving import Outliving
 from conformance.errors import UsageError
 
-STATE = "state.json"
+#: Where the supervisor of a cluster without an owner writes down which component ended by itself, a line each.
+ENDED = "ended.jsonl"
 PREFIX = "c-"
 #: Seconds between asking a supervisor to end and killing it; its components die either way.
 PATIENCE = 10.0
@@ -41,82 +41,56 @@ def create(runs: Path) -> Run:
                 "Choose a shorter directory for runs, for example one under /tmp or $XDG_RUNTIME_DIR."
             )
             raise UsageError(message)
-        return Run(path, rundirs.lock(path))
+        lock = rundirs.lock(path)
+        outliving.sign(path)
+        return Run(path, lock)
 
 
 def sweep(runs: Path) -> list[Path]:
     """Remove the run directories whose supervisor is gone (it was killed); returns them. Live ones are left alone."""
     if not runs.is_dir():
         return []
-    runs = runs.resolve()
     with rundirs.alone(runs, PREFIX):
-        dead = [path for path in sorted(runs.glob(f"{PREFIX}*")) if path.is_dir() and not rundirs.held(path)]
-        for path in dead:
-            shutil.rmtree(path, ignore_errors=True)
-    return dead
+        return rundirs.sweep(runs, PREFIX)
 
 
 def remove_dead(run: Path) -> None:
     """Remove one run directory unless its supervisor lives."""
-    if run.is_dir() and not rundirs.held(run):
-        shutil.rmtree(run, ignore_errors=True)
+    if rundirs.dead(run):
+        rundirs.remove(run)
 
 
-@dataclass(frozen=True)
-class Detached:
-    """A cluster that outlived the command that started it."""
-
-    name: str
-    pid: int
-    run: Path
-    kubeconfig: Path
-    kubernetes: str
+def here(runs: Path) -> list[Outliving]:
+    """The embedded clusters that live, those of runs among them."""
+    return [outliving.read(run) for run in sorted(runs.resolve().glob(f"{PREFIX}*")) if rundirs.held(run)]
 
 
-def note(detached: Detached) -> None:
-    """Write down what `down` needs to find it."""
-    state = {"name": detached.name, "pid": detached.pid, "kubeconfig": str(detached.kubeconfig), "kubernetes": detached.kubernetes}
-    (detached.run / STATE).write_text(json.dumps(state))
-
-
-def detached(runs: Path) -> list[Detached]:
-    """The clusters that run without an owner."""
-    found = []
-    for file in sorted(runs.glob(f"{PREFIX}*/{STATE}")):
-        if rundirs.held(file.parent):
-            state = json.loads(file.read_text())
-            found.append(Detached(state["name"], state["pid"], file.parent, Path(state["kubeconfig"]), state["kubernetes"]))
-    return found
-
-
-def down(runs: Path, names: Sequence[str] = ()) -> list[str]:
-    """End the detached clusters of these names (all without any); returns the names. Clusters that a test run owns are left alone."""
-    there = {one.name: one for one in detached(runs)}
-    if unknown := [name for name in names if name not in there]:
-        message = f"No cluster {', '.join(unknown)} is up; there {'are' if there else 'is'} {', '.join(there) or 'none'}."
-        raise UsageError(message)
-    wanted = list(dict.fromkeys(names)) or list(there)
-    for name in wanted:
-        _end(there[name])
-    return wanted
-
-
-def _end(one: Detached) -> None:
+def ended(run: Path) -> list[str]:
+    """The components of a cluster without an owner that ended by themselves, in words."""
     try:
-        process = os.pidfd_open(one.pid)
-    except ProcessLookupError:
+        lines = (run / ENDED).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+    return [f"{one['name']} ended by itself ({one['status']}); its log: {one['log']}" for one in map(json.loads, lines)]
+
+
+def down(one: Outliving) -> bool:
+    """End a cluster that was meant to live on; False if it lives still, because it is not what was written down."""
+    pid = one.state.pid if one.state is not None else 0
+    try:
+        process = os.pidfd_open(pid)
+    except (ProcessLookupError, OSError):
         remove_dead(one.run)
-        return
+        return not rundirs.held(one.run)
     try:
         # The descriptor stands for one process; only now it is certain that the number was not given to another one.
-        command = Path(f"/proc/{one.pid}/cmdline").read_bytes().split(b"\0")
-        if os.fsencode(one.run) not in command or not rundirs.held(one.run):
-            remove_dead(one.run)
-            return
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            signal.pidfd_send_signal(process, number)
-            if select.select([process], [], [], PATIENCE)[0]:
-                break
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        if os.fsencode(one.run.resolve()) in command and rundirs.held(one.run):
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                signal.pidfd_send_signal(process, number)
+                if select.select([process], [], [], PATIENCE)[0]:
+                    break
     finally:
         os.close(process)
     remove_dead(one.run)
+    return not rundirs.held(one.run)

@@ -290,6 +290,9 @@ class Supervisor:
                 self.say(id=number, ok=False, error=f"{component.name} ended: {text}")
         if not expected and not self.ending:
             self.say(event="exit", name=component.name, status=text, tail=tail(component.log), log=component.log)
+            if not self.attached:  # nobody listens: `conformance ps` reads it there
+                with contextlib.suppress(OSError), (self.run / "ended.jsonl").open("a") as out:
+                    out.write(json.dumps({"name": component.name, "status": text, "log": component.log}) + "\n")
 
     def enforce(self) -> None:
         """Kill what was asked to stop and did not."""
@@ -314,11 +317,21 @@ class Supervisor:
             folder.mkdir(parents=True, exist_ok=True)
             for log in self.run.glob("*.log"):
                 shutil.move(log, folder / log.name)
-        shutil.rmtree(self.run, ignore_errors=True)
+        discard(self.run)
+
+
+def discard(run: Path) -> None:
+    """Remove a run directory, its lock and marker last: what a kill leaves of it is known for what it is."""
+    for entry in run.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        elif entry.name not in ("lock", ".daemonset-conformance"):
+            entry.unlink(missing_ok=True)
+    shutil.rmtree(run, ignore_errors=True)
 
 
 def main(argv: list[str]) -> int:
-    """`supervisor.py RUN_DIR PORT [KEEP_DIR]`; the caller has locked RUN_DIR/lock and lets this process inherit the lock."""
+    """`supervisor.py RUN_DIR PORT [KEEP_DIR]`; the caller has locked RUN_DIR and lets this process inherit the lock."""
     run, port = Path(argv[0]), int(argv[1])
     keep = Path(argv[2]) if len(argv) > 2 else None
     try:
@@ -326,7 +339,7 @@ def main(argv: list[str]) -> int:
     except OSError as error:
         taken = error.errno == errno.EADDRINUSE
         sys.stdout.write(json.dumps({"event": "failed", "error": str(error), "port_taken": taken}) + "\n")
-        shutil.rmtree(run, ignore_errors=True)
+        discard(run)
         return 1
     supervisor.serve()
     return 0

@@ -23,8 +23,9 @@ def _unheard(verb: str, target: str, detail: Mapping[str, Any]) -> None:
 class ExistingCluster:
     """What ExistingProvider.open() gives. `alive` raises if the run may no longer use the cluster."""
 
-    def __init__(self, api: Api, facts: Facts, yard: Yard, alive: Callable[[], None]) -> None:
+    def __init__(self, api: Api, facts: Facts, yard: Yard, run: str, alive: Callable[[], None]) -> None:
         self.api = api
+        self.run = run
         self.facts = facts
         self.yard = yard
         self.journal: Journal = _unheard
@@ -77,7 +78,7 @@ class ExistingCluster:
         return sorted(self.fingerprint() - self._clean)
 
     def check(self) -> None:
-        """Raise ClusterError if the run has lost its right to the cluster."""
+        """Raise LeaseLost if the run has lost its right to the cluster."""
         self._alive()
 
     def detach(self) -> None:

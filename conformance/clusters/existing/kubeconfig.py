@@ -145,6 +145,7 @@ def _flat(body: Mapping[str, Any], kind: str, origin: Path) -> dict[str, Any]:
                 raise UsageError(f"The {field} {home / name} that {origin} names cannot be read: {error.strerror}.") from error
     if flat.get("tokenFile"):
         flat["tokenFile"] = str(home / flat["tokenFile"])
+        flat.pop("token", None)  # as kubectl decides it; the Python client would take the other one
     command = (flat.get("exec") or {}).get("command", "")
     if os.sep in command:
         flat["exec"] = {**flat["exec"], "command": str(home / command)}

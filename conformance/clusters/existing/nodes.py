@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from conformance.clusters import waiting
-from conformance.clusters.existing import owning, undo
+from conformance.clusters.existing import records
 from conformance.clusters.existing.probing import unfitness
 from conformance.clusters.nodes import CONTROL_PLANE, ApiNode
 from conformance.clusters.protocol import Capability, Node
@@ -80,10 +80,11 @@ class BorrowedNode(ApiNode):
     def _guarded(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
         if Capability.CHANGE_NODE not in self._host.facts.capabilities:
             self._withhold(Capability.CHANGE_NODE, "change")
+        self._host.check()  # before each write: without the Lease the node may be another run's
         super()._guarded(change)
 
     def _guarding(self, node: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-        return undo.noted(node, patch)
+        return records.noting(self._host.api, self._host.run, node, patch)
 
 
 class BorrowedNodes:
@@ -163,7 +164,9 @@ class BorrowedNodes:
         """Give the nodes back as they were."""
         if Capability.CHANGE_NODE in self._cluster.facts.capabilities and self._borrowed:
             names = set(self._borrowed)
-            owning.put_back(self._cluster.api, names)
+            self._cluster.check()  # whoever holds the Lease now puts them back
+            if left := records.put_back(self._cluster.api, names).left:
+                raise ClusterError("; ".join(f"node {name} was not put back: {why}" for name, why in left.items()))
             # The node lifecycle controller takes its taint for a cordon away a moment later, and the next scenario wants the node.
             with contextlib.suppress(ClusterError):
                 waiting.until(

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from conformance.clusters import waiting
-from conformance.clusters.existing import undo
 from conformance.errors import ApiError
 from conformance.kube.api import Api
 from conformance.kube.resources import path
@@ -16,6 +15,7 @@ from conformance.kube.resources import path
 HOME = "daemonset-conformance"
 MANAGED = {"app.kubernetes.io/managed-by": "daemonset-conformance"}
 RUN = "conformance.daemonset/run"
+NAMED = "conformance.daemonset/namespace"
 #: Seconds for namespaces to go, with all that is in them.
 GONE_LIMIT = 120.0
 
@@ -25,33 +25,39 @@ def labels(run: str) -> dict[str, str]:
     return {RUN: run, **MANAGED}
 
 
-def sweep(api: Api, *, of: str = "", nodes: bool = True) -> list[str]:
-    """Put changed nodes back (with `nodes`), remove the namespaces of one run (of all without any), and wait until they are gone.
+def namespace(name: str, more: Mapping[str, str]) -> dict[str, Any]:
+    """A namespace of the suite's own with these labels. It names itself, so that labels that were copied elsewhere prove nothing."""
+    return {"metadata": {"name": name, "labels": dict(more), "annotations": {NAMED: name}}}
 
-    Says what was done. Only for the holder of the Lease: it does not ask whether the run is alive. The namespace of the Lease stays.
+
+def ours(found: Mapping[str, Any]) -> bool:
+    """Whether a namespace was made by this suite."""
+    meta = found["metadata"]
+    there = meta.get("labels") or {}
+    return MANAGED.items() <= there.items() and RUN in there and (meta.get("annotations") or {}).get(NAMED) == meta["name"]
+
+
+def namespaces(api: Api, run: str = "") -> list[dict[str, Any]]:
+    """The namespaces that this run (any, without one) has made; the one of the Lease is not among them."""
+    items = api.list(path("namespaces"), labelSelector=selector(run))["items"]
+    return [item for item in items if ours(item) and item["metadata"]["name"] != HOME]
+
+
+def sweep(api: Api, *, of: str = "") -> list[str]:
+    """Remove the namespaces of one run (of all without any), and wait until they are gone; says what was done.
+
+    Only for the holder of the Lease: it does not ask whether the run is alive. The namespace of the Lease stays.
     """
-    done = put_back(api) if nodes else []
-    wanted = selector(of)
-    names = [item["metadata"]["name"] for item in api.list(path("namespaces"), labelSelector=wanted)["items"]]
-    names = [name for name in names if name != HOME]
-    for name in names:
+    done = []
+    found = namespaces(api, of)
+    for item in found:
+        name = item["metadata"]["name"]
         _release_pods(api, name)
         with contextlib.suppress(ApiError):
-            api.delete(path("namespaces", name=name))
+            api.delete(path("namespaces", name=name), {"preconditions": {"uid": item["metadata"]["uid"]}})
             done.append(f"namespace {name}")
-    if names:
-        gone(api, names)
-    return done
-
-
-def put_back(api: Api, nodes: set[str] | None = None) -> list[str]:
-    """Undo what was changed on these nodes (on all of them without any)."""
-    done = []
-    for node in api.list(path("nodes"))["items"]:
-        name = node["metadata"]["name"]
-        if undo.pending(node) and (nodes is None or name in nodes):
-            _undo(api, node)
-            done.append(f"changes of node {name}")
+    if found:
+        gone(api, [item["metadata"]["name"] for item in found])
     return done
 
 
@@ -70,7 +76,7 @@ def give_up_home(api: Api) -> None:
     """Remove the namespace of the Lease; what the user keeps in it besides would go too, so it must be the suite's own."""
     with contextlib.suppress(ApiError):
         home = api.get(path("namespaces", name=HOME))
-        if MANAGED.items() <= (home["metadata"].get("labels") or {}).items():
+        if ours(home):
             api.delete(path("namespaces", name=HOME), {"preconditions": {"uid": home["metadata"]["uid"]}})
             gone(api, [HOME])
 
@@ -88,18 +94,3 @@ def _release_pods(api: Api, namespace: str) -> None:
         if meta.get("finalizers"):
             with contextlib.suppress(ApiError):
                 api.patch(path("pods", namespace, meta["name"]), {"metadata": {"finalizers": None}})
-
-
-def _undo(api: Api, node: Mapping[str, Any]) -> None:
-    where = path("nodes", name=node["metadata"]["name"])
-    while True:
-        try:
-            api.patch(where, undo.undone(node))
-        except ApiError as error:
-            if error.code == 404:
-                return
-            if error.reason != "Conflict":
-                raise
-            node = api.get(where)
-        else:
-            return

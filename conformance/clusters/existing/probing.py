@@ -12,9 +12,8 @@ from typing import Any
 
 import yaml
 
-from conformance.clusters.existing import undo
+from conformance.clusters.existing import owning, undo
 from conformance.clusters.existing.kubeconfig import Target
-from conformance.clusters.existing.owning import RUN
 from conformance.clusters.nodes import settled
 from conformance.clusters.protocol import Capability
 from conformance.errors import ApiError, ClusterError, UsageError
@@ -138,7 +137,7 @@ def yard(api: Api, *, only: Collection[str] = ()) -> Yard:
     if only and (bad := [f"{name} {unfit[name]}" for name in only if name in unfit]):
         raise UsageError(f"--on-node: {'; '.join(bad)}. Mend that, or take other nodes.")
     fit = sorted(name for name in nodes if name not in unfit and (not only or name in only))
-    mine = {item["metadata"]["name"] for item in api.list(path("namespaces"), labelSelector=RUN)["items"]}
+    mine = {item["metadata"]["name"] for item in owning.namespaces(api)}
     busy = set() if only else {pod["spec"]["nodeName"] for pod in api.list(path("pods"))["items"] if occupies(pod, mine)}
     names = [*(name for name in fit if name not in busy), *(name for name in fit if name in busy)]
     runtimes = [nodes[name]["status"]["nodeInfo"].get("containerRuntimeVersion", "") for name in names]
@@ -159,7 +158,7 @@ def unfitness(node: Mapping[str, Any]) -> str:
         return f"has the taint {taint['key']}:{taint['effect']}"
     if (meta.get("labels") or {}).get("kubernetes.io/os", "linux") != "linux":
         return "does not run Linux"
-    return "still has changes of a dead run" if undo.pending(node) else ""
+    return f"has the annotation {undo.ANNOTATION}" if undo.pending(node) else ""
 
 
 def occupies(pod: Mapping[str, Any], mine: Collection[str]) -> bool:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conformance.clusters.existing import login, owning, probing
+from conformance.clusters.existing import login, owning, probing, records
 from conformance.clusters.existing.cluster import ExistingCluster
 from conformance.clusters.existing.kubeconfig import Target
 from conformance.clusters.existing.lease import RunLease
 from conformance.clusters.protocol import Capability, Facts
 from conformance.components.versions import MINORS, Minor
-from conformance.errors import UsageError
+from conformance.errors import LeaseLost, UsageError
 from conformance.kube.api import Api
 
 #: Seconds in which a server that does not answer is asked again: the first question decides whether there is a cluster at all.
@@ -62,7 +62,8 @@ def connect(target: Target, kubeconfig: Path, *, patience: float = 15.0) -> Api:
 
 def nearest(version: str) -> tuple[Minor, str]:
     """The pinned minor of a server's version, or the nearest one and a note."""
-    found = re.match(r"v?(\d+)\.(\d+)", version)
+    # The whole of it: it is printed, and goes into reports.
+    found = re.fullmatch(r"v?(\d{1,4})\.(\d{1,4})(\.\d+)?([-+.][0-9A-Za-z.+~_-]+)?", version)
     if found is None:
         raise UsageError(f"The API server says that its version is {version!r}, which is not a version of Kubernetes.")
     minor = f"{found[1]}.{found[2]}"
@@ -87,6 +88,8 @@ class Session:
         self._held = False
         #: node -> why it cannot be borrowed, as it was in the beginning
         self.unfit: Mapping[str, str] = {}
+        #: node -> why changes that are noted on it are left as they are
+        self.left: Mapping[str, str] = {}
 
     def begin(self) -> list[str]:
         """Check the permissions, take the Lease, and remove what dead runs left; says what was removed. UsageError names cause and fix."""
@@ -98,13 +101,37 @@ class Session:
                 probing.yard(self._api, only=self._terms.only)
             self._lease.acquire()
             self._held = True
-            removed = owning.sweep(self._api)
+            removed = [*self._put_back(), *owning.sweep(self._api)]
             self.unfit = probing.yard(self._api, only=self._terms.only).unfit
             return removed
 
+    def _put_back(self) -> list[str]:
+        """Take back what dead runs changed on nodes, if nodes may be changed; what is left as it is stands in `left`."""
+        if not self._terms.disruption:
+            self.left = {
+                name: why or "a run that died has changed it; with --allow-disruption the next run, or `conformance clean`, puts it back"
+                for name, why in records.outstanding(self._api).items()
+            }
+            return []
+        came = records.put_back(self._api)
+        self.left = came.left
+        return came.done
+
     def check(self) -> None:
-        """Raise ClusterError if the Lease is lost."""
+        """Raise LeaseLost if the Lease is lost."""
         self._lease.check()
+
+    def lost(self) -> str:
+        """Why the Lease is not the run's any more, also if nobody has noticed yet; empty if it is."""
+        if not self._held:
+            return ""
+        try:
+            self._lease.check()
+        except LeaseLost as lost:
+            return str(lost)
+        return (
+            "" if self._lease.held() else "The Lease of this run is not its own any more: another run may have used the cluster meanwhile."
+        )
 
     def end(self, *, keep: bool = False) -> None:
         """Remove all that the run made, and give up the Lease; with `keep` only the latter. Calling it again changes nothing."""
@@ -115,9 +142,12 @@ class Session:
         try:
             if not keep:
                 # Without the Lease, changes of nodes may be another run's by now.
-                owning.sweep(self._api, of=self.run, nodes=self._lease.held())
+                if self._terms.disruption and self._lease.held():
+                    records.put_back(self._api)
+                owning.sweep(self._api, of=self.run)
         finally:
-            if self._lease.release() and not keep:
+            # The records of what is still to be taken back stand in that namespace.
+            if self._lease.release() and not keep and all(records.outstanding(self._api).values()):
                 owning.give_up_home(self._api)
             self._api.close()
 
@@ -136,6 +166,7 @@ class ExistingProvider:
 
     def open(self) -> ExistingCluster:
         """Look what can be done there, and connect."""
+        self.alive()
         target = self.reached.target
         api = connect(target, self.reached.kubeconfig)
         with probing.understood(target):
@@ -158,7 +189,7 @@ class ExistingProvider:
             farewell=f"conformance clean --cluster existing --context {target.context}",
             time_scale=self.terms.time_scale,
         )
-        return ExistingCluster(api, facts, nodes, self.alive)
+        return ExistingCluster(api, facts, nodes, self.run, self.alive)
 
     def _share(self, nodes: probing.Yard) -> probing.Yard:
         if not self.terms.disruption:

@@ -1,7 +1,7 @@
 """Every change of a node is written down on the node itself, in the same write, so that anybody can take it back: after a SIGKILL too.
 
 The annotation holds what was there before: labels, taints and cordon that were touched, and nothing else. What others change on the node
-meanwhile stays as they made it.
+meanwhile stays as they made it. Whether a note is the suite's own, `records` knows.
 """
 
 from __future__ import annotations
@@ -44,6 +44,20 @@ def noted(node: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     return _annotated(node, patch, msgspec.json.encode(before).decode())
 
 
+def text(node: Mapping[str, Any]) -> str:
+    """The note of a node, or of a patch of one, as it stands there; empty if there is none."""
+    return str((node["metadata"].get("annotations") or {}).get(ANNOTATION) or "")
+
+
+def malformed(node: Mapping[str, Any]) -> str:
+    """What is wrong with the note of a node; empty if it can be read."""
+    try:
+        _read(node)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return f"its annotation {ANNOTATION} cannot be read ({error})"
+    return ""
+
+
 def undone(node: Mapping[str, Any]) -> dict[str, Any]:
     """The merge patch that puts everything noted back, and removes the note."""
     before = _read(node)
@@ -63,8 +77,8 @@ def undone(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(node: Mapping[str, Any]) -> Before:
-    text = (node["metadata"].get("annotations") or {}).get(ANNOTATION)
-    return msgspec.json.decode(text, type=Before) if text else Before()
+    note = text(node)
+    return msgspec.json.decode(note, type=Before) if note else Before()
 
 
 def _by_name(taints: Any) -> dict[str, Any]:

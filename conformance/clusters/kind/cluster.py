@@ -62,6 +62,7 @@ class KindCluster:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        self._inventory = leftovers.Inventory(api)
         self._clean = self.fingerprint()
 
     @property
@@ -110,7 +111,7 @@ class KindCluster:
 
     def fingerprint(self) -> frozenset[str]:
         """What is in the cluster that a scenario could have left there."""
-        return leftovers.fingerprint(self.api)
+        return self._inventory.fingerprint()
 
     def check(self) -> None:
         """Raise ComponentDied if the control plane's container has ended."""
@@ -129,7 +130,7 @@ class KindCluster:
 
     def detach(self) -> None:
         """Let it outlive this process, until `conformance down`."""
-        owners.note(self._owner.run, self.facts.name, self.facts.kubeconfig)
+        owners.note(self._owner.run, self.facts.name, self.facts.kubeconfig, self.facts.kubernetes)
         self._end.kill()
         self._end.wait()
         self._owner.release(remove=False)
@@ -145,6 +146,6 @@ class KindCluster:
         try:
             self._driver.delete()
         finally:
-            owners.remove(self._docker, self.facts.name)
+            owners.remove(self._docker, self._owner.run)
             owners.remove_network(self._docker)
             self._owner.release()

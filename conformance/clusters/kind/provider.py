@@ -123,7 +123,7 @@ class KindProvider:
         except BaseException:
             with contextlib.suppress(ClusterError):
                 driver.delete()
-            owners.remove(docker, name)
+            owners.remove(docker, owner.run)
             owners.remove_network(docker)
             owner.release()
             raise
@@ -133,7 +133,7 @@ class KindProvider:
         [control_plane] = roles["control-plane"]
         yard = Yard(docker, name, ControlPlane(docker, control_plane, 0), roles["worker"])
         each(Machine.connect, [yard.control_plane, *yard.machines])
-        api = Api.connect(driver.kubeconfig)
+        api = Api.connect(driver.kubeconfig, scratch=owner.run)  # the file may lie in the user's own folder
         everybody = {control_plane, *roles["worker"]}
         nodes = waiting.until(
             api,

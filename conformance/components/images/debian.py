@@ -46,7 +46,9 @@ class Debian:
         root = work.folder / "root"
         work.say(f"unpacking Debian {self.suite}")
         environment = _BARE | _proxies()
-        work.call(["debootstrap", "--variant=minbase", f"--include={','.join(self.packages)}", self.suite, str(root)], environment)
+        # Where the keyring is missing it would only warn, and take what the network gives.
+        options = ["--force-check-gpg", "--variant=minbase", f"--include={','.join(self.packages)}"]
+        work.call(["debootstrap", *options, self.suite, str(root)], environment)
         work.say("adding kind's files")
         self.add(root)
         root.chmod(stat.S_IMODE(root.stat().st_mode) | 0o055)

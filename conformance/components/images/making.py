@@ -22,7 +22,8 @@ def lock() -> Path:
 
 def label() -> str:
     """What a container carries that only the holder of the lock may have: who takes the lock next removes it, if its run was killed."""
-    return f"{OWNER}=uid-{os.getuid()}"
+    # The lock lies in the cache, so only who shares the cache can tell that somebody holds it: not every user 0 of one Docker does.
+    return f"{OWNER}=uid-{os.getuid()}-{cache.identity()}"
 
 
 def sweep(docker: Docker) -> list[str]:

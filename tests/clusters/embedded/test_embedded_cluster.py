@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 from pathlib import Path
@@ -41,6 +42,24 @@ def test_what_is_secret_is_private(cluster: EmbeddedCluster) -> None:
     secrets = [*run.glob("*.kubeconfig"), *run.glob("*.key"), run / "tokens.csv"]
     assert len(secrets) == 7
     assert {stat.S_IMODE(file.stat().st_mode) for file in secrets} == {0o600}
+
+
+def test_every_socket_is_behind_a_file_mode_or_the_loopback_interface(cluster: EmbeddedCluster) -> None:
+    """An abstract Unix socket (empty path, or one that begins with @) has no mode: every user of the machine reaches it."""
+    supervisor = cluster._supervisor.pid
+    pids = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    assert len(pids) == len(components.NAMES)
+    inodes = set()
+    for link in (link for pid in pids for link in Path(f"/proc/{pid}/fd").iterdir()):
+        with contextlib.suppress(OSError):
+            inodes.add(str(link.readlink()).removeprefix("socket:[").rstrip("]"))
+    lines = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
+    listening = [line[7] if len(line) > 7 else "" for line in lines if line[6] in inodes and int(line[3], 16) & 0x10000]
+    assert sorted(Path(name).name for name in listening) == ["etcd-peer.sock", "etcd.sock"]
+    assert not [name for name in listening if not name or name.startswith("@")]
+    assert all((cluster.facts.kubeconfig.parent / Path(name).name).is_socket() for name in listening)
+    tcp = [line.split() for file in ("tcp", "tcp6") for line in Path(f"/proc/net/{file}").read_text().splitlines()[1:]]
+    assert {line[1].partition(":")[0] for line in tcp if line[9] in inodes and line[3] == "0A"} == {"0100007F"}
 
 
 def _writes(cluster: EmbeddedCluster) -> list[dict[str, Any]]:
@@ -94,6 +113,52 @@ def test_what_a_scenario_leaves_is_dirt(cluster: EmbeddedCluster) -> None:
     assert cluster.dirt() == ["left over: namespaces /left-behind"]
     cluster.api.delete(path("namespaces", name="left-behind"))
     assert cluster.dirt() == []
+
+
+NAMED: dict[str, Any] = {"metadata": {"name": "left"}}
+RULE = {"apiGroups": ["example.org"], "apiVersions": ["v1"], "resources": ["*"], "operations": ["CREATE"]}
+LEFT: dict[str, tuple[str, dict[str, Any]]] = {
+    "resourcequotas default/left": ("/api/v1/namespaces/default/resourcequotas", {"spec": {"hard": {"pods": "1"}}}),
+    "limitranges default/left": ("/api/v1/namespaces/default/limitranges", {"spec": {"limits": []}}),
+    "services default/left": ("/api/v1/namespaces/default/services", {"spec": {"ports": [{"port": 1}]}}),
+    "configmaps default/left": ("/api/v1/namespaces/default/configmaps", {}),
+    "poddisruptionbudgets default/left": ("/apis/policy/v1/namespaces/default/poddisruptionbudgets", {"spec": {"minAvailable": 1}}),
+    "networkpolicies default/left": ("/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", {"spec": {"podSelector": {}}}),
+    "priorityclasses /left": ("/apis/scheduling.k8s.io/v1/priorityclasses", {"value": 7}),
+    "clusterroles /left": ("/apis/rbac.authorization.k8s.io/v1/clusterroles", {"rules": []}),
+    "runtimeclasses /left": ("/apis/node.k8s.io/v1/runtimeclasses", {"handler": "left"}),
+    "storageclasses /left": ("/apis/storage.k8s.io/v1/storageclasses", {"provisioner": "left"}),
+    "validatingadmissionpolicies /left": (
+        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+        {"spec": {"matchConstraints": {"resourceRules": [RULE]}, "validations": [{"expression": "true"}]}},
+    ),
+    "validatingadmissionpolicybindings /left": (
+        "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+        {"spec": {"policyName": "left", "validationActions": ["Deny"]}},
+    ),
+    "validatingwebhookconfigurations /left": ("/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations", {"webhooks": []}),
+    "mutatingwebhookconfigurations /left": ("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations", {"webhooks": []}),
+}
+
+
+def test_whatever_a_scenario_leaves_is_dirt(cluster: EmbeddedCluster) -> None:
+    for collection, body in LEFT.values():
+        cluster.api.create(collection, {**NAMED, **body})
+    try:
+        assert set(cluster.dirt()) == {f"left over: {what}" for what in LEFT}
+    finally:
+        for collection, _ in LEFT.values():
+            cluster.api.delete(f"{collection}/left")
+    assert cluster.dirt() == []
+
+
+def test_what_goes_with_its_namespace_is_none(cluster: EmbeddedCluster) -> None:
+    cluster.api.create(path("namespaces"), {"metadata": {"name": "going", "finalizers": ["example.org/stay"]}})
+    cluster.api.create("/api/v1/namespaces/going/configmaps", {"metadata": {"name": "left", "finalizers": ["example.org/stay"]}})
+    cluster.api.delete(path("namespaces", name="going"))
+    assert cluster.dirt() == []
+    cluster.api.patch("/api/v1/namespaces/going/configmaps/left", {"metadata": {"finalizers": None}})
+    cluster.api.patch(path("namespaces", name="going"), {"metadata": {"finalizers": None}})
 
 
 def test_a_component_that_a_scenario_leaves_halted_is_dirt(cluster: EmbeddedCluster) -> None:

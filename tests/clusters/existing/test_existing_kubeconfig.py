@@ -130,3 +130,8 @@ def test_nothing_at_all(tmp_path: Path) -> None:
         find(environment={"HOME": str(tmp_path)})
     with pytest.raises(UsageError, match="KUBECONFIG is /nowhere, and /nowhere does not exist"):
         find(environment={"HOME": str(tmp_path), "KUBECONFIG": "/nowhere"})
+
+
+def test_a_token_file_wins_over_a_token_as_kubectl_has_it(tmp_path: Path) -> None:
+    found = find(write(tmp_path / "one", config("one", user={"token": "old", "tokenFile": "new"})), environment={})
+    assert found.config["users"][0]["user"] == {"tokenFile": str(tmp_path / "new")}

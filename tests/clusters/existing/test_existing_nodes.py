@@ -39,7 +39,7 @@ POD: dict[str, Any] = {"metadata": {"name": "p", "namespace": "shop"}, "spec": {
         ({"spec": {"unschedulable": True}}, "is cordoned"),
         ({"spec": {"taints": [{"key": "gpu", "effect": "NoSchedule"}]}}, "has the taint gpu:NoSchedule"),
         ({"metadata": {"labels": {"kubernetes.io/os": "windows"}}}, "does not run Linux"),
-        ({"metadata": {"annotations": {ANNOTATION: "{}"}}}, "still has changes of a dead run"),
+        ({"metadata": {"annotations": {ANNOTATION: "{}"}}}, f"has the annotation {ANNOTATION}"),
     ],
 )
 def test_which_nodes_are_fit(patch: dict[str, Any], words: str) -> None:

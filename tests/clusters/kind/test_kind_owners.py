@@ -14,7 +14,6 @@ from fake_docker import FakeDocker
 
 from conformance.clusters.kind import owners
 from conformance.clusters.kind.configuration import OWNER_MOUNT
-from conformance.errors import UsageError
 
 HOLD = """
 import signal, sys
@@ -53,12 +52,12 @@ def test_a_killed_owners_cluster_goes_and_everybody_elses_stays(docker: FakeDock
             container(docker, "dead-worker", "dead", dead)
             container(docker, "mine-control-plane", "mine", mine.run)
             container(docker, "theirs-control-plane", "theirs", None)
-            assert owners.alive(dead)
+            assert not owners.dead(dead)
             assert owners.sweep(runs, docker) == []
         finally:
             os.kill(child.pid, signal.SIGKILL)
 
-    assert owners.sweep(runs, docker) == ["kind cluster dead", str(dead)]
+    assert owners.sweep(runs, docker) == ["container dead-control-plane", "container dead-worker", str(dead)]
     assert docker.there("container") == {"mine-control-plane", "theirs-control-plane"}
     assert not dead.exists()
     assert mine.run.exists()
@@ -66,23 +65,58 @@ def test_a_killed_owners_cluster_goes_and_everybody_elses_stays(docker: FakeDock
     assert not mine.run.exists()
 
 
-def test_containers_outlive_a_boot_and_their_run_directory_does_not(docker: FakeDocker, runs: Path) -> None:
-    container(docker, "lost-control-plane", "lost", runs / "kind-gone")
-    assert owners.sweep(runs, docker) == ["kind cluster lost"]
+def test_containers_outlive_a_boot_and_their_run_directory_does_not(
+    docker: FakeDocker, runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owners, "_boot", lambda: "before")
+    owner = owners.create(runs)
+    container(docker, "lost-control-plane", "lost", owner.run)
+    owner.release()
+    assert owners.sweep(runs, docker) == [], "in the same boot its owner may have it open still"
+    monkeypatch.undo()
+    assert owners.sweep(runs, docker) == ["container lost-control-plane"]
     assert docker.there("container") == set()
+
+
+def test_what_cannot_be_seen_from_here_is_somebody_elses(docker: FakeDocker, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Containers with the socket of the same Docker, other machines, other users: their run directories are nowhere here."""
+    monkeypatch.setattr(owners, "_here", lambda: "elsewhere")
+    monkeypatch.setattr(owners, "_boot", lambda: "before")
+    other = owners.create(runs)
+    other.release()
+    monkeypatch.undo()
+    container(docker, "other-control-plane", "other", other.run)
+    container(docker, "old-control-plane", "old", runs / "kind-gone")
+    mine = owners.create(runs)
+    container(docker, "mine-control-plane", "mine", mine.run)
+    assert owners.sweep(runs, docker) == []
+    assert docker.there("container") == {"other-control-plane", "old-control-plane", "mine-control-plane"}
+    told = owners.strangers(docker)
+    assert len(told) == 2
+    assert any("docker rm --force --volumes old-control-plane" in line for line in told)
+    mine.release()
+
+
+def test_a_container_that_only_copied_the_label_is_left_alone(docker: FakeDocker, runs: Path) -> None:
+    owner = owners.create(runs)
+    container(docker, "dead-control-plane", "dead", owner.run)
+    container(docker, "copied", "dead", None)
+    os.close(owner._lock)
+    assert owners.sweep(runs, docker) == ["container dead-control-plane", str(owner.run)]
+    assert docker.there("container") == {"copied"}
 
 
 def test_a_cluster_that_was_meant_to_live_on_is_left_alone_until_it_is_ended(docker: FakeDocker, runs: Path) -> None:
     owner = owners.create(runs)
     container(docker, "kept-control-plane", "kept", owner.run)
-    owners.note(owner.run, "kept", owner.run / "kubeconfig")
+    owners.note(owner.run, "kept", owner.run / "kubeconfig", "v1.37.1")
     owner.release(remove=False)
 
     assert owners.sweep(runs, docker) == []
-    assert owners.detached(runs) == {"kept": owner.run}
-    with pytest.raises(UsageError, match="No cluster other is up; there is kept"):
-        owners.down(runs, docker, ["other"])
-    assert owners.down(runs, docker) == ["kept"]
+    assert owners.strangers(docker) == []
+    [one] = owners.here(runs)
+    assert (one.name, one.run) == ("kept", owner.run)
+    owners.down(docker, one)
     assert docker.there("container") == set()
     assert not owner.run.exists()
 

@@ -156,6 +156,15 @@ def test_verify_reads_every_byte(go: FakeGo) -> None:
     assert build.verify(["etcd", "kwok"]) == ["etcd"]
 
 
+def test_a_program_that_was_damaged_is_not_run_but_built_again(go: FakeGo) -> None:
+    path = ensure(["etcd"], progress=silent)["etcd"]
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + b"!")  # of the same size
+    assert ensure(["etcd"], progress=silent)["etcd"] == path
+    assert path.read_bytes() == good
+    assert len(go.calls("build")) == 2
+
+
 def test_what_is_built_is_listed_and_cleaned(go: FakeGo) -> None:
     paths = ensure(["etcd", "kube-scheduler"], progress=silent)
     entries = cache.entries()

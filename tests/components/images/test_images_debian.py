@@ -110,3 +110,18 @@ def test_a_real_container_gives_a_real_debian(tmp_path: Path, monkeypatch: pytes
         assert packed.getmember("usr/local/bin/example").mode & 0o777 == 0o755
         assert packed.getmember("finished").isfile()
         assert "files.tar" not in packed.getnames()
+
+
+def test_root_takes_only_what_debian_has_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """debootstrap looks for signatures and goes on without a keyring, unless it is told otherwise."""
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, script in (("debootstrap", 'for last; do :; done; mkdir "$last"'), ("chroot", ":"), ("tar", ":")):
+        (programs / name).write_text(f'#!/bin/sh\necho {name} "$@" >> {tmp_path}/calls\n{script}\n')
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setattr(debian, "_BARE", {"PATH": os.environ["PATH"]})
+    pack(FakeDocker(tmp_path), tmp_path, [])
+    [call] = [line for line in (tmp_path / "calls").read_text().splitlines() if line.startswith("debootstrap")]
+    assert "--force-check-gpg" in call

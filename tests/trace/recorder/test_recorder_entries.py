@@ -210,3 +210,32 @@ def test_without_an_audit_log_the_end_waits_for_what_a_list_shows(server: StandI
     server.say(NODES, event("MODIFIED", node("n", 12, x="y")))
     end.join(LIMIT)
     assert ended == [["listed n 3", "modified n 12"]]
+
+
+def test_of_a_node_nothing_is_kept_that_is_not_judged(server: StandIn, make: Callable[..., Recorder]) -> None:
+    full = node("n", 3)
+    full["metadata"]["annotations"] = {"csi.volume.kubernetes.io/nodeid": "secret-1"}
+    full["spec"] = {"providerID": "aws:///secret-2", "podCIDR": "10.secret-3", "taints": [{"key": "a", "effect": "NoSchedule"}]}
+    full["status"] = {
+        "addresses": [{"type": "ExternalIP", "address": "secret-4"}],
+        "images": [{"names": ["secret-5"]}],
+        "nodeInfo": {"machineID": "secret-6", "kubeletVersion": "v1.37.1"},
+        "conditions": [{"type": "Ready", "status": "True"}],
+    }
+    server.lists(NODES, listing(9, full))
+    recorder = make()
+    moved = json.loads(json.dumps(full).replace("secret-4", "secret-7"))
+    moved["metadata"]["resourceVersion"] = "11"
+    changed = json.loads(json.dumps(moved))
+    changed["metadata"] |= {"resourceVersion": "12", "labels": {"x": "secret-no-more"}}
+    server.say(NODES, event("MODIFIED", moved), event("MODIFIED", changed))
+    recorder.until(When("label", lambda world: "x" in world.nodes["n"].metadata.labels))
+    recording = recorder.stop()
+    assert changes(recording.entries) == ["listed n 3", "modified n 12"]
+    text = recording.file.read_text()
+    assert "secret-no-more" in text
+    assert not [number for number in range(1, 8) if f"secret-{number}" in text]
+    kept = recording.entries[0].raw()
+    assert kept["spec"] == {"taints": full["spec"]["taints"]}
+    assert kept["status"]["nodeInfo"] == {"kubeletVersion": "v1.37.1"}
+    assert kept["status"]["conditions"] == full["status"]["conditions"]

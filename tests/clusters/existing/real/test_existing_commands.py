@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,11 @@ import pytest
 from seen_by_others import namespaces, states
 
 from conformance.cli import main
+from conformance.clusters import waiting
 from conformance.clusters.embedded import EmbeddedCluster
+from conformance.clusters.existing import owning
+from conformance.clusters.existing.holding import NAME
+from conformance.kube.resources import path
 
 ROOT = Path(__file__).parents[4]
 
@@ -21,7 +26,7 @@ ROOT = Path(__file__).parents[4]
 DEAD = """
 import sys, signal, os
 from pathlib import Path
-from conformance.clusters.existing import kubeconfig
+from conformance.clusters.existing import kubeconfig, owning
 from conformance.clusters.existing.nodes import BorrowedNode
 from conformance.clusters.existing.provider import ExistingProvider, Session, Terms, reach
 from conformance.kube.resources import path
@@ -30,7 +35,7 @@ terms = Terms(disruption=True)
 session = Session(reach(target, target.write(Path(sys.argv[2]))), terms)
 session.begin()
 cluster = ExistingProvider(session.reached, session.run, terms).open()
-cluster.api.create(path("namespaces"), {"metadata": {"name": "p01-killed", "labels": dict(cluster.facts.labels)}})
+cluster.api.create(path("namespaces"), owning.namespace("p01-killed", cluster.facts.labels))
 node = BorrowedNode(cluster, cluster.yard.names[0])
 node.label(disktype="ssd")
 node.cordon()
@@ -52,8 +57,9 @@ def test_clean_takes_back_what_a_killed_run_left(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["clean", "--kubeconfig", str(copy)]) == 0
+    assert "with --allow-disruption" in capsys.readouterr().err
+    assert main(["clean", "--kubeconfig", str(copy), "--allow-disruption"]) == 0
     said = capsys.readouterr().out
-    assert "removed namespace p01-killed" in said
     assert "removed changes of node" in said
     assert namespaces(host.api) == set()
     taints = states(host.api)
@@ -108,3 +114,45 @@ def test_wrong_usage_ends_with_exit_code_4(host: EmbeddedCluster, copy: Path, tm
     assert words in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
     assert host.fingerprint() == before
+
+
+@pytest.mark.parametrize("workers", [[], ["-n", "2"]], ids=["alone", "xdist"])
+def test_a_run_whose_lease_is_taken_ends_and_is_no_green_result(
+    host: EmbeddedCluster, copy: Path, tmp_path: Path, workers: list[str]
+) -> None:
+    before = states(host.api)
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT}/tests/support", "PYTEST_ADDOPTS": "", "XDG_RUNTIME_DIR": str(tmp_path)}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "scenarios",
+        "--cluster",
+        "existing",
+        "--kubeconfig",
+        str(copy),
+        "--allow-disruption",
+        *workers,
+    ]
+    command += ["-p", "quick_lease", "-k", "lifecycle or rolling", "--report", str(tmp_path / "report")]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+        waiting.until(
+            host.api,
+            path("namespaces"),
+            lambda there: any(owning.ours(one) and name != owning.HOME for name, one in there.items()),
+            within=120,
+            what="The first scenario",
+        )
+        taken = {"metadata": {"labels": {owning.RUN: "other"}}, "spec": {"holderIdentity": "somebody else"}}
+        host.api.patch(path("leases", owning.HOME, NAME), taken)
+        out, _ = run.communicate(timeout=120)
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED, out
+    assert "ERROR: Another run (somebody else) has taken this cluster over; this one cannot go on." in out
+    # Nothing began after it was known: each worker fails with what it had at hand.
+    assert len(re.findall(r"^(?:ERROR|FAILED) scenarios", out, re.MULTILINE)) <= 4, out
+    host.api.delete(path("leases", owning.HOME, NAME))
+    assert main(["clean", "--kubeconfig", str(copy), "--allow-disruption"]) == 0
+    assert namespaces(host.api) == set()
+    assert {name: (labels, notes) for name, (labels, notes, _) in states(host.api).items()} == {
+        name: (labels, notes) for name, (labels, notes, _) in before.items()
+    }
