@@ -154,6 +154,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = ordering.long_ones_first(items, workers)
 
 
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what is taken out of the selection: a run of some cases is no run of the suite."""
+    for item in items:
+        if item.get_closest_marker("scenario") is not None:
+            item.config.stash[WORKER].deselected += 1
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a pytest-xdist worker what the controller has found out for all of them."""
@@ -266,6 +273,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
         with collecting(evidence):
             yield
     except NotOffered as error:
+        if (run := item.stash.get(RUN, None)) is not None:
+            run.verdict()  # what was violated until then is no less so
         _leave_out(item, Reason("not-offered", text=str(error)))
     except BaseException as error:
         run = item.stash.get(RUN, None)

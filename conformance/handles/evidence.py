@@ -32,7 +32,7 @@ class Evidence:
         self.known = known
         self.checks: list[Check] = []
 
-    def add(self, claims: Iterable[str], *, held: bool, text: str = "", guarantee: str = "") -> None:
+    def add(self, claims: Iterable[str], *, held: bool, text: str = "", guarantee: str = "", about: str = "") -> None:
         """Keep one check; UsageError if it shows a claim that the source of the scenario does not name."""
         names = list(claims)
         if strange := [name for name in names if name not in self.known]:
@@ -40,7 +40,7 @@ class Evidence:
                 f"A check shows {', '.join(strange)}, but the scenario's own source does not name it: write the ids as text where it "
                 'stands, `shows="…"`, or give them to the case as a mark `claim`, so that they are known before it runs.'
             )
-        self.checks.append(Check(names, held, text, guarantee))
+        self.checks.append(Check(names, held, text, guarantee, about))
 
 
 _CURRENT: ContextVar[Evidence | None] = ContextVar("evidence", default=None)
@@ -77,11 +77,11 @@ def shows(*claims: str) -> contextlib.AbstractContextManager[None]:
     return checking(claims)
 
 
-def shows_in_the_end(claims: Claims, guarantee: str, text: str) -> None:
-    """A check that a guarantee decides when the trace is judged to its end."""
+def shows_in_the_end(claims: Claims, guarantee: str, about: str, text: str) -> None:
+    """A check that a guarantee decides when the trace is judged to its end, by what it says about one object (`daemonsets/NAME`)."""
     names = (claims,) if isinstance(claims, str) else claims
     if (evidence := _CURRENT.get()) is not None and names:
-        evidence.add(names, held=True, text=text, guarantee=guarantee)
+        evidence.add(names, held=True, text=text, guarantee=guarantee, about=about)
 
 
 @contextlib.contextmanager

@@ -35,7 +35,7 @@ class Trace:
     def expect_creations(self, agent: Agent, count: int, *, shows: Claims = ()) -> None:
         """State how many pods the controller creates for this DaemonSet in the whole scenario; INV-12 judges it when it ends."""
         self.recorder.expect({"name": agent.name, "uid": agent.uid, "creations": count})
-        shows_in_the_end(shows, "INV-12", f"{count} pods of {agent.name} are created in all")
+        shows_in_the_end(shows, "INV-12", f"daemonsets/{agent.name}", f"{count} pods of {agent.name} are created in all")
 
     def written(self, target: str, verb: str, *, by: str = "", subresource: str = "") -> When:
         """The audit log says that this user (or anybody) made a write of this kind to `pods/NAME` or `daemonsets/NAME`."""

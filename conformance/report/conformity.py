@@ -26,8 +26,24 @@ from conformance.report.verdicts import UNEXPECTED, ClaimVerdict
 #:   ended        the run ended before all selected scenarios had run
 #:   damaged      something is missing from the report
 #:   selection    only some scenarios of the suite were selected
+#:   cases        some cases of scenarios were not selected
+#:   skipped      these scenarios were skipped for a reason that is not this suite's
 #:   unlisted     what ran is no part of the suite, or the run did not say what the suite has
-Cause = Literal["guarantee", "failed", "claims", "nothing", "broke", "undecided", "lost", "ended", "damaged", "selection", "unlisted"]
+Cause = Literal[
+    "guarantee",
+    "failed",
+    "claims",
+    "nothing",
+    "broke",
+    "undecided",
+    "lost",
+    "ended",
+    "damaged",
+    "selection",
+    "cases",
+    "unlisted",
+    "skipped",
+]
 AGAINST: frozenset[str] = frozenset({"guarantee", "failed", "claims"})
 
 
@@ -98,6 +114,10 @@ def _open(run: Run, results: Sequence[ScenarioResult], problems: Collection[str]
         found.append(Ground("unlisted"))
     elif known - ran:
         found.append(Ground("selection", count=len(known & ran), of=len(known)))
+    elif run.deselected:
+        found.append(Ground("cases", count=run.deselected))
+    if skipped := tuple(dict.fromkeys(each.id for each in results if each.reason is not None and each.reason.kind == "skipped")):
+        found.append(Ground("skipped", skipped))
     return found
 
 

@@ -72,6 +72,8 @@ _GROUNDS: dict[GroundCause, str] = {
     "lost": "another run may have used the cluster meanwhile{text}",
     "ended": "the run ended after {count} of {of} selected scenarios{text}",
     "damaged": "{count} things are missing from the report",
+    "cases": "{count} cases of scenarios were not selected",
+    "skipped": "skipped by themselves or by pytest: {names}",
     "unlisted": "what ran is no part of the suite that says what conformance is",
     "selection": "{count} of the {of} scenarios of the suite were selected",
 }

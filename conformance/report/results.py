@@ -102,8 +102,8 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the results of one run have in common.
 
     `kubernetes` is the server's own gitVersion; `started` is RFC 3339; `seconds` wall time; `scenarios` all scenarios of the suite,
-    selected or not (empty: not known); `items` the pytest items that were selected; `stopped` the signal that ended the run early;
-    `lost` why the run had no right to the cluster any more before it ended.
+    selected or not (empty: not known); `items` the pytest items that were selected, `deselected` how many were not; `stopped` the signal
+    that ended the run early; `lost` why the run had no right to the cluster any more before it ended.
     """
 
     suite: str
@@ -118,6 +118,7 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     platform: dict[str, Any] = {}
     scenarios: list[Function] = []
     items: list[str] = []
+    deselected: int = 0
     stopped: str = ""
     lost: str = ""
     format: int = 0

@@ -82,11 +82,6 @@ class Scenario:
     claims: tuple[str, ...]
     cases: tuple[ScenarioResult, ...]
 
-    @property
-    def shown(self) -> set[str]:
-        """The claims that a check of one of its cases showed."""
-        return {claim for case in self.cases if case.outcome in SAW for claim in case.shown}
-
 
 @dataclass(frozen=True)
 class ClaimVerdict:
@@ -164,10 +159,11 @@ def claim_verdict(claim: Claim, found: Evidence, run: Run, guarantees: Mapping[s
         found.wordings.get(family(claim), frozenset({claim.id})),
         expected(claim, run.kubernetes),
         found.cases.get(family(claim), ()),
+        found.functions.get(family(claim), ()),
         run,
         [guarantees[name] for name in claim.guarantees if name in guarantees],
     )
-    return _decided(asked) or asked.unknown(_missing(asked.cases, found.functions.get(family(claim), ())))
+    return _decided(asked) or asked.unknown(_missing(asked.cases, asked.functions))
 
 
 @dataclass(frozen=True)
@@ -178,6 +174,7 @@ class _Asked:
     names: frozenset[str]
     expected: Expected
     cases: Sequence[ScenarioResult]
+    functions: Sequence[Function]
     run: Run
     tallies: Sequence[Tally]
 
@@ -197,7 +194,7 @@ def _opinion(asked: _Asked) -> ClaimVerdict | None:
 def _refuted(asked: _Asked) -> ClaimVerdict | None:
     """A failed check of this claim, or a violated guarantee that judges it; the second only where the sentence should hold."""
     if refuting := [case for case in asked.cases if case.outcome == "failed" and asked.names & case.refuted]:
-        verdict: Verdict = "broken" if asked.expected == "holds" else "changed"
+        verdict: Verdict = "changed" if _deviated(asked, refuting) else "broken"
         because = Because("check", _ids(refuting), reason=refuting[0].reason)
         return ClaimVerdict(asked.claim, verdict, asked.expected, _ids(refuting), because)
     broken = tuple(tally.id for tally in asked.tallies if tally.violated)
@@ -205,6 +202,14 @@ def _refuted(asked: _Asked) -> ClaimVerdict | None:
         because = Because("guarantee", names=broken)
         return ClaimVerdict(asked.claim, "broken", asked.expected, _ids(asked.cases), because, broken)
     return None
+
+
+def _deviated(asked: _Asked, refuting: Sequence[ScenarioResult]) -> bool:
+    """Whether the failed check was there to show that the sentence is not true: of an inaccurate or outdated one, or of a finding."""
+    if asked.claim.status == "inaccurate" or asked.expected == "outdated":
+        return True
+    proving = {each.id for each in asked.functions if any(_contradicts(name, asked.names) for name in each.findings)}
+    return asked.expected == "wrong" and all(case.id in proving for case in refuting)
 
 
 def _contradicted(asked: _Asked) -> ClaimVerdict | None:

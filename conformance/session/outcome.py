@@ -14,7 +14,8 @@ from conformance import whole
 from conformance.claims import findings
 from conformance.claims.checks import Check
 from conformance.components.versions import Minor
-from conformance.errors import LONGEST, ConformanceError, WaitExpired, shortened
+from conformance.errors import LONGEST, ClusterError, ConformanceError, WaitExpired, shortened
+from conformance.guarantees.judge import Tally
 from conformance.handles.evidence import AGAINST, Evidence
 from conformance.report.results import FORMAT, Outcome, Reason, ScenarioResult
 from conformance.session import suite
@@ -51,13 +52,14 @@ def deviation_of(run: ScenarioRun | None) -> str:
 def outcome_of(reports: dict[str, pytest.TestReport], run: ScenarioRun | None, finding: str, error: BaseException | None) -> Outcome:
     """The outcome of an item, worst phase first. Only what says something of the cluster is a failure; all else is an error."""
     setup, call, teardown = (reports.get(phase) for phase in ("setup", "call", "teardown"))
+    violated = run is not None and any(tally.violated for tally in run.tallies)
+    if call is not None and (call.failed or hasattr(call, "wasxfail")):  # what is expected to fail has failed all the same
+        against = violated or isinstance(error, AGAINST)
+        return "failed" if against and not isinstance(error, ClusterError) else "error"
     if any(report is not None and report.skipped for report in (setup, call)):
         return "left-out"
     if setup is None or setup.failed or call is None or (teardown is not None and teardown.failed):
         return "error"
-    if call.failed:
-        violated = run is not None and any(tally.violated for tally in run.tallies)
-        return "failed" if violated or isinstance(error, AGAINST) else "error"
     if run is not None and any(tally.undecided for tally in run.tallies):
         return "unknown"
     return "finding" if finding else "passed"
@@ -86,9 +88,17 @@ def reason_of(
 
 def checks_of(evidence: Evidence | None, run: ScenarioRun | None) -> list[Check]:
     """The checks that ended; those that a guarantee decides are decided by it."""
-    violated = {tally.id for tally in (run.tallies if run is not None else ()) if tally.violated}
+    tallies = {tally.id: tally for tally in (run.tallies if run is not None else ())}
     checks = evidence.checks if evidence is not None else []
-    return [msgspec.structs.replace(check, held=check.held and check.guarantee not in violated) for check in checks]
+    return [msgspec.structs.replace(check, held=check.held and not _broken(check, tallies.get(check.guarantee))) for check in checks]
+
+
+def _broken(check: Check, tally: Tally | None) -> bool:
+    """Whether the guarantee that decides a check was violated by the object that the check is about; not all violations may be kept."""
+    if tally is None or not tally.violated:
+        return False
+    about = [each for each in tally.violations if not each.known and each.objects == [check.object]]
+    return bool(about) or tally.violated + tally.known > len(tally.violations)
 
 
 def _missed(error: BaseException | None) -> str:

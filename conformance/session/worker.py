@@ -55,6 +55,9 @@ class Worker:
         #: Tells this run from others that wrote into the same folder.
         self.run = getattr(config, "workerinput", {}).get(RUN) or secrets.token_hex(8)
         self.items: list[str] = []
+        self.deselected = 0
+        #: The answer of the report; None: not known (yet).
+        self._conforms: bool | None = None
         self._usage = ""
         #: What keeps the report from being written, in a sentence; empty if nothing does.
         self.unwritten = ""
@@ -192,16 +195,23 @@ class Worker:
             self.summary.append(f"ERROR: {self.unwritten}")
             # To pytest-xdist a worker that stops is an interrupted run.
             return exitstatus if self.ending.by else pytest.ExitCode.TESTS_FAILED
-        if results and exitstatus == pytest.ExitCode.OK and all(result.outcome == "left-out" for result in results):
+        return self._weighed(exitstatus, results)
+
+    def _weighed(self, exitstatus: int | pytest.ExitCode, results: Sequence[ScenarioResult]) -> int | pytest.ExitCode:
+        """The exit status after all: what pytest takes for a success may be none."""
+        if exitstatus != pytest.ExitCode.OK or not results:
+            return exitstatus
+        if all(result.outcome == "left-out" for result in results):
             self.summary.append("No scenario could run on this cluster: that is a failure, not a success.")
             return pytest.ExitCode.TESTS_FAILED
-        return exitstatus
+        return pytest.ExitCode.TESTS_FAILED if self._conforms is False else exitstatus
 
     def _told(self, results: list[ScenarioResult]) -> list[str]:
         """Write the page, and say in a few lines what is on it."""
         if not results and not self.ending.by:
             return []
         report, page = write.reported(self.settings.report)
+        self._conforms = report.conformity.conforms
         return [
             *terminal.lines(report.run, results, answer=report.conformity),
             *(f"not complete: {problem}" for problem in report.problems),
@@ -257,6 +267,7 @@ class Worker:
             platform={"python": platform.python_version(), "system": platform.platform()},
             scenarios=suite.functions(self.config.rootpath / "scenarios"),
             items=self.items,
+            deselected=self.deselected,
             stopped=self.ending.by,
             lost=self.existing.lost if self.existing is not None else "",
         )

@@ -133,9 +133,12 @@ def test_a_known_deviation_that_was_not_shown_leaves_its_claim_unknown() -> None
 
 
 def test_a_known_deviation_that_is_gone_is_news() -> None:
-    said = verdict(Claim("D9-33", "a sentence", "a page", "true"), item("failed", "T12.stale", claims=["D9-33"]))
+    stale = Function("T12.stale", "T12", "x", claims=["D9-33"], findings=["noschedule-taint-wakes-no-sync"])
+    run = msgspec.structs.replace(RUN, scenarios=[stale])
+    claim = Claim("D9-33", "a sentence", "a page", "true")
 
-    assert said.verdict == "changed"
+    assert verdict(claim, item("failed", "T12.stale", claims=["D9-33"]), run=run).verdict == "changed"
+    assert verdict(claim, item("failed", "T12.other", claims=["D9-33"]), run=run).verdict == "broken"
 
 
 def test_a_race_that_a_guarantee_recognises_is_no_news() -> None:
@@ -219,6 +222,9 @@ def test_guarantees_are_evidence_too() -> None:
         ([item("passed", "P02.other")], RUN, None, ["unlisted"]),
         ([item("passed")], msgspec.structs.replace(RUN, scenarios=[*RUN.scenarios, Function("P02.two", "P02", "x")]), None, ["selection"]),
         ([item("passed", tallies=[Tally("G1", 5, 2, 1)])], RUN, False, ["guarantee"]),
+        ([item("passed")], msgspec.structs.replace(RUN, deselected=3), None, ["cases"]),
+        ([item("passed"), item("left-out", reason=Reason("skipped", text="by hand"))], RUN, None, ["skipped"]),
+        ([item("passed"), item("left-out", reason=Reason("lacks", wanted=9, most=6))], RUN, True, []),
     ],
 )
 def test_whether_a_cluster_conforms(results: list[ScenarioResult], run: Run, *, conforms: bool | None, causes: list[str]) -> None:
