@@ -152,16 +152,19 @@ def writing(folder: Path) -> Iterator[None]:
 def refusal(folder: Path, error: BaseException | None) -> OSError | None:
     """The error, or what it came from, if that is a disk that takes nothing more, or a file of the folder that cannot be written."""
     waiting = [error]
+    seen: set[int] = set()  # an error may be the cause of its own cause
     while waiting:
         one = waiting.pop(0)
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
         if isinstance(one, OSError):
             file = Path(os.fsdecode(one.filename)) if isinstance(one.filename, str | bytes) else None
             if one.errno in _DISK or (file is not None and folder.absolute() in file.absolute().parents):
                 return one
         if isinstance(one, BaseExceptionGroup):
             waiting += one.exceptions
-        if one is not None:
-            waiting.append(one.__cause__ or (None if one.__suppress_context__ else one.__context__))
+        waiting.append(one.__cause__ or (None if one.__suppress_context__ else one.__context__))
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -150,3 +151,13 @@ def test_results_are_in_order_and_damage_is_named(tmp_path: Path) -> None:
     (folder / "run.json").write_text("")
     assert folders.problems(folder)[0].startswith("run.json is damaged")
     assert folders.run(folder).kubernetes == "unknown"
+
+
+def test_an_error_that_is_the_cause_of_its_cause_is_looked_at_once() -> None:
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__cause__ = other, one
+    full = OSError(errno.ENOSPC, "No space left on device")
+
+    assert folders.refusal(Path("report"), one) is None
+    other.__cause__ = full
+    assert folders.refusal(Path("report"), one) is full
