@@ -57,7 +57,8 @@ def project(tmp_path: Path) -> Path:
 
 
 def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "", "XDG_RUNTIME_DIR": str(project)}
+    own = {"PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": "", "XDG_RUNTIME_DIR": str(project)}
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | own  # pytest-xdist says how wide it is
     command = [sys.executable, "-m", "pytest", "scenarios", *arguments]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
 

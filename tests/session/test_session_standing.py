@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,7 +85,10 @@ def test_clusters_of_runs_are_shown_and_not_ended(folder: Path, capsys: pytest.C
     try:
         assert main(["ps"]) == 0
         shown = capsys.readouterr().out
-        assert all(words in shown for words in (one.run.name, f"in use by process {os.getpid()}", str(Path.cwd()), "started 20", "pytest"))
+        assert all(
+            words in shown
+            for words in (one.run.name, f"in use by process {os.getpid()}", str(Path.cwd()), "started 20", Path(sys.argv[0]).name)
+        )
         assert main(["down"]) == 0
         assert main(["down", one.run.name]) == 4
         assert one.run.is_dir()
@@ -154,13 +158,13 @@ def test_clean_removes_the_credentials_that_a_killed_run_left(folder: Path, tmp_
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))  # no Docker
     left = existing.tidy() / "killed"
-    left.mkdir()
+    left.mkdir(parents=True)
     left.with_suffix(".lock").touch()
     (left / "kubeconfig").write_text("")
     (left / "tmpabc").write_text("a private key")
     with locks.workplace(existing.tidy()) as (mine, _):
         assert not left.exists()
-        left.mkdir()
+        left.mkdir(parents=True)
         left.with_suffix(".lock").touch()
         assert main(["clean"]) == 0
         assert not left.exists()
