@@ -31,7 +31,7 @@ def test_a_refused_pod_is_tried_again(cluster: ScenarioCluster, daemonset: Creat
     nodes = cluster.nodes.join(2)
     cluster.kubectl("create", "quota", "full", "--hard=pods=0")
     # Quotas are no part of a trace; kubectl watches this one.
-    cluster.kubectl("wait", "resourcequota/full", "--for=jsonpath={.status.hard.pods}=0", f"--timeout={60 * trace.scale:.0f}s")
+    cluster.kubectl_wait("resourcequota/full", until="jsonpath={.status.hard.pods}=0")
 
     agent = daemonset("agent.yaml")
 

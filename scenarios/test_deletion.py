@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, needs, scenario, shows
+from conformance import Agent, Capability, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 Create = Callable[..., Agent]
 
@@ -19,7 +19,7 @@ def test_deleting_a_daemonset_cleans_up_its_pods(cluster: ScenarioCluster, daemo
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=2), other.exactly_on(*nodes), other.status(number_available=2))
     kept = other.uids()
 
-    with shows("000-18", "002-70"):
+    with shows("000-18", "002-70"), accepted():
         cluster.kubectl("delete", "daemonset", agent.name, "--wait=false")
 
     trace.until(agent.gone(), agent.without_pods(), trace.has_revisions(agent), shows=("000-18", "002-04", "002-70", "D7-19"))
@@ -115,7 +115,7 @@ def test_now_shortens_no_grace_of_the_pods(cluster: ScenarioCluster, daemonset: 
     with shows("D4-08"):
         assert [pod.metadata.deletion_grace_period_seconds for pod in agent.pods()] == [30]
     trace.until(agent.gone(), agent.without_pods(), shows="D4-08")
-    with shows("D4-08"):
+    with shows("D4-08"), accepted():
         cluster.kubectl("delete", "--cascade=foreground", "--ignore-not-found", "--now", f"daemonsets/{agent.name}")
     trace.expect_creations(agent, 1)
 

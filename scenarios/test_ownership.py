@@ -163,7 +163,7 @@ def test_pods_of_a_replicaset_are_left_alone(cluster: ScenarioCluster, daemonset
     replicas = _replicas(cluster.bare_pod("replicas", nodes[0], labels={"app": "agent"}))
     with shows("002-29"), accepted():
         cluster.api.create(f"/apis/apps/v1/namespaces/{cluster.namespace}/replicasets", replicas)
-    cluster.kubectl("wait", "replicaset/replicas", "--for=jsonpath={.status.readyReplicas}=2", f"--timeout={60 * trace.scale:.0f}s")
+    cluster.kubectl_wait("replicaset/replicas", until="jsonpath={.status.readyReplicas}=2")
     before = _uids_of_replicas(cluster)
 
     agent = daemonset("agent.yaml")
