@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from conformance import Agent, Capability, Node, ScenarioCluster, Trace, needs, scenario, shows
+from conformance import Agent, Capability, Node, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 Create = Callable[..., Agent]
 
@@ -59,11 +59,11 @@ def test_a_service_reaches_a_daemon_on_a_random_node(cluster: ScenarioCluster, d
     hosts = sorted(_hostname(cluster, node) for node in nodes)
     # The API server itself goes to one of the endpoints, at random: no kube-proxy is asked. Twenty times the same one is one in 2**19.
     through = f"/api/v1/namespaces/{cluster.namespace}/services/http:metrics:80/proxy/"
-    with shows("002-L8"):
+    with shows("002-L8"), accepted():
         assert sorted({cluster.kubectl("get", "--raw", through).out.strip() for _ in range(20)}) == hosts
     addresses = cluster.kubectl("get", "endpoints", "metrics", "-o", "jsonpath={.subsets[*].addresses[*].ip}").out.split()
     ask = ("exec", client.pod_on(nodes[0]).metadata.name, "--", "wget", "-q", "-O", "-", "-T", "5")
-    with shows("004-32"):
+    with shows("004-32"), accepted():
         assert sorted(cluster.kubectl(*ask, f"http://{address}:18474/").out.strip() for address in addresses) == hosts
     trace.expect_creations(agent, 2)
 
