@@ -19,42 +19,42 @@ def test_defaults_and_what_a_daemonset_has_not(cluster: ScenarioCluster, daemons
     nodes = cluster.nodes.join(1)
     with shows("D9-31"), accepted():
         none_kept = cluster.dry_run(cluster.manifest("agent.yaml", spec={"revisionHistoryLimit": 0}))
-        assert none_kept["spec"]["revisionHistoryLimit"] == 0
+        assert none_kept["spec"].get("revisionHistoryLimit") == 0
 
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_ready=1, number_available=1))
 
     spec = agent.get()["spec"]
+    strategy = spec.get("updateStrategy", {})
     with shows("003-23", "D2-03", "D2-06", "D9-01"):
-        assert spec["updateStrategy"]["type"] == "RollingUpdate"
+        assert strategy.get("type") == "RollingUpdate"
     with shows("D2-07", "D9-08"):
-        assert spec["updateStrategy"]["rollingUpdate"]["maxUnavailable"] == 1
+        assert strategy.get("rollingUpdate", {}).get("maxUnavailable") == 1
     with shows("D2-09", "D9-16"):
-        assert spec["updateStrategy"]["rollingUpdate"]["maxSurge"] == 0
+        assert strategy.get("rollingUpdate", {}).get("maxSurge") == 0
     with shows("D2-08", "D9-29"):  # what is counted as ready is counted as available in the same breath
         assert "minReadySeconds" not in spec
         assert trace.past.counters(agent, "number_ready", "number_available") == {(0, 0), (1, 1)}
     with shows("D9-31"):
-        assert spec["revisionHistoryLimit"] == 10
+        assert spec.get("revisionHistoryLimit") == 10
     with shows("002-17", "D1-12"):
-        assert spec["template"]["spec"]["restartPolicy"] == "Always"
+        assert spec["template"]["spec"].get("restartPolicy") == "Always"
     assert spec["template"]["spec"]["terminationGracePeriodSeconds"] == 30
     with shows("D9-51"):
-        [revision] = cluster.api.list(f"/apis/apps/v1/namespaces/{cluster.namespace}/controllerrevisions")["items"]
-        assert revision["metadata"]["name"] == f"{agent.name}-{agent.pod_on(nodes[0]).hash}"
+        revisions = cluster.api.list(f"/apis/apps/v1/namespaces/{cluster.namespace}/controllerrevisions")["items"]
+        assert [revision["metadata"]["name"] for revision in revisions] == [f"{agent.name}-{agent.pod_on(nodes[0]).hash}"]
     with shows("000-11", "001-12"):
         assert "replicas" not in spec
         scaled = cluster.kubectl("scale", f"daemonset/{agent.name}", "--replicas=3", check=False)
         assert scaled.code == 1
         assert "could not find the requested resource" in scaled.err
-    with shows("001-36", "D1-67"):
-        [daemonsets] = [there for there in cluster.api.get("/apis/apps/v1")["resources"] if there["name"] == "daemonsets"]
-        assert (daemonsets["kind"], daemonsets["namespaced"]) == ("DaemonSet", True)
-    with shows("000-12"):
-        for group in ("extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"):
-            with pytest.raises(ApiError) as gone:
-                cluster.api.get(f"/apis/{group}/namespaces/{cluster.namespace}/daemonsets")
-            assert gone.value.code == 404
+    with shows("000-12", "001-36", "D1-67"):
+        served = {there["name"]: (there["kind"], there["namespaced"]) for there in cluster.api.get("/apis/apps/v1")["resources"]}
+        assert served.get("daemonsets") == ("DaemonSet", True)
+    for group in ("extensions/v1beta1", "apps/v1beta1", "apps/v1beta2"):
+        with pytest.raises(ApiError) as gone:
+            cluster.api.get(f"/apis/{group}/namespaces/{cluster.namespace}/daemonsets")
+        assert gone.value.code == 404
     trace.expect_creations(agent, 1)
 
 
@@ -113,6 +113,6 @@ def test_conditions_are_neither_written_nor_checked(cluster: ScenarioCluster, da
 
     trace.until(agent.status(observed_generation=2))
     with shows("D9-42", "D9-43"):
-        [kept] = agent.get()["status"]["conditions"]
-        assert kept.items() >= condition.items()
+        kept = agent.get()["status"].get("conditions", [])
+        assert [{name: there.get(name) for name in condition} for there in kept] == [condition]
     trace.expect_creations(agent, 1)

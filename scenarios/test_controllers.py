@@ -55,7 +55,7 @@ def test_a_restart_goes_on_where_a_killed_controller_left_it(cluster: ScenarioCl
     done = (agent.rolled_out(), agent.exactly_on(*nodes), agent.replaced(before, *nodes))
     trace.until(*done, within=120, shows=("D10-15", "D10-16"))
     with shows("D10-15"):
-        assert "kubectl.kubernetes.io/restartedAt" in agent.get()["spec"]["template"]["metadata"]["annotations"]
+        assert "kubectl.kubernetes.io/restartedAt" in agent.get()["spec"]["template"]["metadata"].get("annotations", {})
     assert trace.past.most_unavailable(agent) == 1
     trace.expect_creations(agent, 6)
 

@@ -8,6 +8,9 @@ from conformance import Agent, ApiError, Capability, Pod, ScenarioCluster, Trace
 
 Create = Callable[..., Agent]
 
+#: Budgets are no part of a trace; kubectl watches this one.
+BUDGET = "poddisruptionbudget/guard"
+
 
 @scenario("X07")
 @needs(nodes=2)
@@ -18,7 +21,7 @@ def test_neither_an_update_nor_a_deletion_asks_the_budget(cluster: ScenarioClust
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
     before = agent.uids()
     _budget(cluster, "--min-available=2")
-    _until_budget(cluster, trace, "jsonpath={.status.currentHealthy}=2")
+    cluster.kubectl_wait(BUDGET, until="jsonpath={.status.currentHealthy}=2")
 
     _eviction_is_refused(cluster, agent.pod_on(nodes[0]))
     trace.stays(agent.keeps(before), seconds=1)
@@ -40,18 +43,18 @@ def test_what_an_update_takes_down_counts_against_the_budget(cluster: ScenarioCl
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=2))
     _budget(cluster, "--min-available=1")
-    _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=1")
+    cluster.kubectl_wait(BUDGET, until="jsonpath={.status.disruptionsAllowed}=1")
 
     agent.set_image("registry.invalid/agent:missing")
     trace.until(agent.ready_among(1, 2))
     [ready] = [pod for pod in agent.pods() if pod.ready]
     with shows("D8-02"):
-        _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=0")
+        cluster.kubectl_wait(BUDGET, until="jsonpath={.status.disruptionsAllowed}=0")
         _eviction_is_refused(cluster, ready)
     agent.set_image()
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
     with shows("D8-02"):
-        _until_budget(cluster, trace, "jsonpath={.status.disruptionsAllowed}=1")
+        cluster.kubectl_wait(BUDGET, until="jsonpath={.status.disruptionsAllowed}=1")
     after = agent.uids()
     cluster.evict_pod(agent.pod_on(nodes[0]).metadata.name)
 
@@ -74,7 +77,7 @@ def test_a_budget_that_needs_a_number_of_replicas_stops_every_eviction(
     _budget(cluster, budget)
 
     with shows("D8-01"):
-        _until_budget(cluster, trace, 'jsonpath={.status.conditions[?(@.type=="DisruptionAllowed")].reason}=SyncFailed')
+        cluster.kubectl_wait(BUDGET, until='jsonpath={.status.conditions[?(@.type=="DisruptionAllowed")].reason}=SyncFailed')
         _eviction_is_refused(cluster, agent.pod_on(nodes[0]))
     trace.stays(agent.keeps(before), seconds=1)
     trace.expect_creations(agent, 2)
@@ -82,11 +85,6 @@ def test_a_budget_that_needs_a_number_of_replicas_stops_every_eviction(
 
 def _budget(cluster: ScenarioCluster, *demands: str) -> None:
     cluster.kubectl("create", "poddisruptionbudget", "guard", "--selector=app=agent", *demands)
-
-
-def _until_budget(cluster: ScenarioCluster, trace: Trace, outcome: str) -> None:
-    # Budgets are no part of a trace; kubectl watches this one.
-    cluster.kubectl("wait", "poddisruptionbudget/guard", f"--for={outcome}", f"--timeout={60 * trace.scale:.0f}s")
 
 
 def _eviction_is_refused(cluster: ScenarioCluster, pod: Pod) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, needs, scenario, shows
+from conformance import Agent, Capability, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 Create = Callable[..., Agent]
 
@@ -24,7 +24,7 @@ def test_drain_refuses_daemon_pods_unless_told_to_ignore_them(cluster: ScenarioC
         assert "cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)" in refused.err.replace("\n", " ")
     assert cluster.kubectl("get", "node", nodes[0].name, "-o", "jsonpath={.spec.unschedulable}").out == "true"
     trace.stays(cluster.pod_runs("bystander"), agent.keeps(before), seconds=1, shows=("D6-04", "D6-09"))
-    with shows("D6-04", "D6-09", "D6-14"):
+    with shows("D6-04", "D6-09", "D6-14"), accepted():
         ignored = cluster.kubectl("drain", nodes[0].name, "--force", "--ignore-daemonsets", "--timeout=30s")
         assert "ignoring DaemonSet-managed Pods" in ignored.err
 
@@ -70,7 +70,7 @@ def test_drain_wants_force_for_pods_that_a_daemonset_left_behind(cluster: Scenar
         assert "cannot delete Pods that declare no controller (use --force to override)" in refused.err.replace("\n", " ")
     assert cluster.kubectl("get", "node", drained.name, "-o", "jsonpath={.spec.unschedulable}").out == "true"
     trace.stays(cluster.pod_unowned(left), seconds=1, shows="D6-12")
-    with shows("D6-12"):
+    with shows("D6-12"), accepted():
         cluster.kubectl("drain", drained.name, "--force", "--timeout=60s")
 
     trace.until(cluster.pod_absent(left), shows="D6-12")
@@ -97,7 +97,7 @@ def test_drain_with_force_takes_pods_whose_daemonset_is_missing(cluster: Scenari
         assert refused.code == 1
         assert f'daemonsets.apps "{agent.name}" not found' in refused.err
     trace.stays(cluster.pod_runs(lost), seconds=1, shows="D6-13")
-    with shows("D6-10", "D6-13"):
+    with shows("D6-10", "D6-13"), accepted():
         cluster.kubectl("drain", drained.name, "--ignore-daemonsets", "--force", "--timeout=60s")
 
     trace.until(cluster.pod_absent(lost), cluster.pod_runs(kept), shows=("D6-10", "D6-13"))
@@ -121,7 +121,7 @@ def test_drain_takes_daemon_pods_that_have_failed(cluster: ScenarioCluster, daem
     cluster.fail_pod(failed)
     trace.until(agent.pods_where("one has failed", lambda pods: sum(pod.status.phase == "Failed" for pod in pods) == 1))
 
-    with shows("D6-10"):
+    with shows("D6-10"), accepted():
         cluster.kubectl("drain", drained.name, "--timeout=60s")
 
     trace.until(cluster.pod_absent(failed), shows="D6-10")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, needs, scenario, shows
+from conformance import Agent, Capability, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 Create = Callable[..., Agent]
 
@@ -91,7 +91,7 @@ def test_a_drain_waits_for_others_and_leaves_daemon_pods_running(cluster: Scenar
     daemon = agent.pod_on(nodes[0]).metadata.name
     cluster.kubectl("exec", daemon, "--", "touch", OWN_FILE)
 
-    with shows("D6-14"):
+    with shows("D6-14"), accepted():
         cluster.kubectl("drain", nodes[0].name, "--force", "--ignore-daemonsets", "--timeout=60s")
 
     gone = cluster.kubectl("get", "pod", "bystander", "--ignore-not-found", "-o", "name")
@@ -100,7 +100,7 @@ def test_a_drain_waits_for_others_and_leaves_daemon_pods_running(cluster: Scenar
         trace.until(cluster.pod_absent("bystander"))
         assert trace.past.seconds_to_end("bystander") > 4.5
     trace.stays(agent.keeps(before), agent.exactly_on(*nodes), seconds=3, shows=("D6-02", "D6-05", "D6-14"))
-    with shows("D6-05", "D6-14"):
+    with shows("D6-05", "D6-14"), accepted():
         assert [pod.restarts for pod in agent.pods()] == [0, 0]
         cluster.kubectl("exec", daemon, "--", "ls", OWN_FILE)
     trace.expect_creations(agent, 2)
@@ -120,7 +120,7 @@ def test_old_and_new_container_run_side_by_side(cluster: ScenarioCluster, daemon
 
     both = agent.pods_where("two ready pods on the node", lambda pods: [pod.ready for pod in pods] == [True, True])
     trace.until(both, shows=("001-05", "D9-19"))
-    with shows("001-05"):
+    with shows("001-05"), accepted():
         answers = [cluster.kubectl("exec", pod.metadata.name, "--", "hostname").out.strip() for pod in agent.pods()]
         assert answers == [pod.metadata.name for pod in agent.pods()]
         assert len(answers) == 2

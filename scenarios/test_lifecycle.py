@@ -22,14 +22,14 @@ def test_a_deleted_pod_is_replaced_on_its_node(cluster: ScenarioCluster, daemons
     cluster.delete_pod(lost.metadata.name)
 
     trace.until(agent.terminating_on(nodes[0]))
-    trace.until(agent.exactly_on(*nodes), agent.replaced(before, nodes[0]), agent.status(number_available=2), shows="D6-06")
+    trace.until(agent.exactly_on(*nodes), agent.replaced(before, nodes[0]), agent.status(number_available=2), shows=("001-18", "D6-06"))
     after = agent.uids()
     assert after[nodes[1].name] == before[nodes[1].name]
     ended, made = trace.past.end_of_pod(lost.metadata.name), trace.past.creation_of_pod(after[nodes[0].name])
     with shows("D6-06"):
         assert ended < made
         assert trace.past.seconds_from(ended, made) < 5 * trace.scale
-    trace.expect_creations(agent, 3, shows="001-18")
+    trace.expect_creations(agent, 3)
 
 
 @scenario("L01", seconds=9)

@@ -1,6 +1,6 @@
 """Nodes that are not heard of any more, machines that die, and Node objects that are deleted while their machine goes on."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from conformance import Agent, Capability, Node, Pod, ScenarioCluster, Trace, needs, scenario, shows
@@ -23,8 +23,11 @@ def test_a_node_that_falls_silent_keeps_its_daemon_pods(cluster: ScenarioCluster
     patient, ordinary = (cluster.create_pod(pod) for pod in (bystander, cluster.bare_pod("ordinary", heard, labels={"app": "other"})))
     trace.until(agent.exactly_on(heard, silent), agent.status(number_available=2), cluster.pod_runs("bystander"))
     before = agent.uids()
-    with shows("D5-01", "D5-03"):
-        assert _patience([ordinary, patient, *trace.past.created(agent)]) == [300, 2, None, None]
+    daemons = trace.past.created(agent)
+    with shows("002-38", "D1-38", "D5-01", "D5-03", "D8-13"):
+        assert _patience("unreachable", ordinary, patient, *daemons) == [300, 2, None, None]
+    with shows("002-38", "D1-36"):
+        assert _patience("not-ready", ordinary, *daemons) == [300, None, None]
 
     silent.silence()
 
@@ -58,6 +61,8 @@ def test_the_pods_of_a_dead_machine_wait_for_it(cluster: ScenarioCluster, daemon
     deleted = daemonset("agent.yaml", name="deleted")
     trace.until(left.exactly_on(lives, dies), deleted.exactly_on(lives, dies), left.status(number_available=2))
     before, lost = left.uids(), deleted.uids()
+    with shows("D1-38"):
+        assert _patience("unreachable", *trace.past.created(left)) == [None, None]
 
     dies.power_off()
 
@@ -154,10 +159,10 @@ def _collected(pod: Pod) -> bool:
     return any(c.type == "DisruptionTarget" and c.reason == "DeletionByPodGC" for c in pod.status.conditions)
 
 
-def _patience(pods: Iterable[Mapping[str, Any]]) -> list[int | None]:
-    """How many seconds each of the pods stays on a node that is unreachable (None: for ever)."""
-    tolerations = [toleration for pod in pods for toleration in pod["spec"]["tolerations"]]
-    wanted = ("node.kubernetes.io/unreachable", "NoExecute")
+def _patience(trouble: str, *pods: Mapping[str, Any]) -> list[int | None]:
+    """How many seconds each of the pods stays on a node that is `unreachable` or `not-ready` (None: for ever; left out: not at all)."""
+    tolerations = [toleration for pod in pods for toleration in pod["spec"].get("tolerations", [])]
+    wanted = (f"node.kubernetes.io/{trouble}", "NoExecute")
     return [one.get("tolerationSeconds") for one in tolerations if (one.get("key"), one.get("effect")) == wanted]
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from conformance import Agent, ScenarioCluster, Trace, needs, scenario, shows
+from conformance import Agent, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 Create = Callable[..., Agent]
 
@@ -20,7 +20,7 @@ def test_a_deleted_revision_is_made_again_if_it_is_the_current_one(cluster: Scen
     before = agent.uids()
     older, current = trace.revisions(agent)
 
-    with shows("D9-50"):
+    with shows("D9-50"), accepted():
         cluster.kubectl("delete", "controllerrevision", older.metadata.name, current.metadata.name)
 
     trace.until(trace.has_made_again(current), agent.keeps(before), shows="D9-50")

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 
-from conformance import Agent, Capability, Node, ScenarioCluster, Trace, needs, scenario, shows
+from conformance import Agent, Capability, Node, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 Create = Callable[..., Agent]
+
+#: Endpoints and EndpointSlices are no part of a trace; kubectl watches these.
+SLICES = ("endpointslice", "--selector=kubernetes.io/service-name=agent")
 
 LISTED = 'jsonpath={range .subsets[*].addresses[*]}{.nodeName}/{.targetRef.name}{"\\n"}{end}'
 READY = 'jsonpath={range .items[*].endpoints[?(@.conditions.ready==true)]}{.nodeName}/{.targetRef.name}{"\\n"}{end}'
@@ -20,22 +23,22 @@ def test_a_headless_service_names_every_ready_daemon_pod(cluster: ScenarioCluste
 
     cluster.kubectl("create", "service", "clusterip", "agent", "--clusterip=None", "--tcp=80:80")
 
-    _until_slice(cluster, trace, "create")
-    _until_slice(cluster, trace, "jsonpath={.endpoints[1].conditions.ready}=true")
+    cluster.kubectl_wait(*SLICES, until="create")
+    cluster.kubectl_wait(*SLICES, until="jsonpath={.endpoints[1].conditions.ready}=true")
     everybody = {f"{node.name}/{agent.pod_on(node).metadata.name}" for node in nodes}
     with shows("002-L7"):
         assert _ready(cluster) == everybody
-    _until(cluster, trace, "endpoints/agent", "jsonpath={.subsets[0].addresses[1].nodeName}")
+    cluster.kubectl_wait("endpoints/agent", until="jsonpath={.subsets[0].addresses[1].nodeName}")
     with shows("002-L7"):
         assert _listed(cluster) == everybody
     agent.set_image(also=cluster.behave(never_ready=True))
     trace.until(agent.ready_among(1, 2))
     [ready] = [pod for pod in agent.pods() if pod.ready]
     [unready] = [pod for pod in agent.pods() if not pod.ready]
-    _until_slice(cluster, trace, f"jsonpath={{.endpoints[?(@.conditions.ready==false)].targetRef.name}}={unready.metadata.name}")
+    cluster.kubectl_wait(*SLICES, until=f"jsonpath={{.endpoints[?(@.conditions.ready==false)].targetRef.name}}={unready.metadata.name}")
     with shows("002-L7"):
         assert _ready(cluster) == {f"{ready.target}/{ready.metadata.name}"}
-    _until(cluster, trace, "endpoints/agent", f"jsonpath={{.subsets[0].notReadyAddresses[0].targetRef.name}}={unready.metadata.name}")
+    cluster.kubectl_wait("endpoints/agent", until=f"jsonpath={{.subsets[0].notReadyAddresses[0].targetRef.name}}={unready.metadata.name}")
     with shows("002-L7"):
         assert _listed(cluster) == {f"{ready.target}/{ready.metadata.name}"}
     trace.expect_creations(agent, 3)
@@ -52,15 +55,15 @@ def test_a_service_reaches_a_daemon_on_a_random_node(cluster: ScenarioCluster, d
 
     cluster.kubectl("create", "service", "clusterip", "metrics", "--tcp=80:18474")
 
-    _until(cluster, trace, "endpoints/metrics", "jsonpath={.subsets[0].addresses[1].ip}")
+    cluster.kubectl_wait("endpoints/metrics", until="jsonpath={.subsets[0].addresses[1].ip}")
     hosts = sorted(_hostname(cluster, node) for node in nodes)
     # The API server itself goes to one of the endpoints, at random: no kube-proxy is asked. Twenty times the same one is one in 2**19.
     through = f"/api/v1/namespaces/{cluster.namespace}/services/http:metrics:80/proxy/"
-    with shows("002-L8"):
+    with shows("002-L8"), accepted():
         assert sorted({cluster.kubectl("get", "--raw", through).out.strip() for _ in range(20)}) == hosts
     addresses = cluster.kubectl("get", "endpoints", "metrics", "-o", "jsonpath={.subsets[*].addresses[*].ip}").out.split()
     ask = ("exec", client.pod_on(nodes[0]).metadata.name, "--", "wget", "-q", "-O", "-", "-T", "5")
-    with shows("004-32"):
+    with shows("004-32"), accepted():
         assert sorted(cluster.kubectl(*ask, f"http://{address}:18474/").out.strip() for address in addresses) == hosts
     trace.expect_creations(agent, 2)
 
@@ -71,17 +74,8 @@ def _hostname(cluster: ScenarioCluster, node: Node) -> str:
     return str(name)
 
 
-def _until(cluster: ScenarioCluster, trace: Trace, what: str, outcome: str) -> None:
-    # Endpoints and EndpointSlices are no part of a trace; kubectl watches these.
-    cluster.kubectl("wait", *what.split(), f"--for={outcome}", f"--timeout={60 * trace.scale:.0f}s")
-
-
-def _until_slice(cluster: ScenarioCluster, trace: Trace, outcome: str) -> None:
-    _until(cluster, trace, "endpointslice --selector=kubernetes.io/service-name=agent", outcome)
-
-
 def _ready(cluster: ScenarioCluster) -> set[str]:
-    return set(cluster.kubectl("get", "endpointslice", "--selector=kubernetes.io/service-name=agent", "-o", READY).out.split())
+    return set(cluster.kubectl("get", *SLICES, "-o", READY).out.split())
 
 
 def _listed(cluster: ScenarioCluster) -> set[str]:

@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from conformance.clusters.protocol import Behaviour, Cluster, Component, Node, Nodes
-from conformance.errors import ApiError
+from conformance.errors import ApiError, WaitExpired
 from conformance.handles.daemonset import NEXT_IMAGE, Agent
 from conformance.kube.begun import Begun
-from conformance.kube.kubectl import Kubectl
+from conformance.kube.kubectl import Kubectl, KubectlError
 from conformance.kube.manifests import load, merge, relocated, text_of
 from conformance.kube.records import Pod
 from conformance.kube.resources import path
@@ -109,10 +109,19 @@ class ScenarioCluster:
         return Agent(self.api, self._recorder, body, next_image=relocated(NEXT_IMAGE, self.facts.images))
 
     def kubectl(self, *args: str, stdin: str = "", check: bool = True) -> Result:
-        """Run the real kubectl in the scenario's namespace; with check, an AssertionError shows what it printed if it fails."""
+        """Run the real kubectl in the scenario's namespace; with check, a KubectlError shows what it printed if it fails."""
         self._recorder.action("kubectl " + " ".join(args), self.namespace)
         limit = KUBECTL_LIMIT * self.facts.time_scale
         return self._kubectl.run("--namespace", self.namespace, *args, stdin=stdin, check=check, timeout=limit)
+
+    def kubectl_wait(self, *what: str, until: str) -> None:
+        """`kubectl wait WHAT --for=UNTIL` for what is no part of a trace; WaitExpired after a minute (longer on a slow cluster)."""
+        try:
+            self.kubectl("wait", *what, f"--for={until}", f"--timeout={60 * self.facts.time_scale:.0f}s")
+        except KubectlError as error:
+            if "timed out waiting" not in error.result.err:
+                raise
+            raise WaitExpired(str(error), [f"{' '.join(what)}: {until}"]) from error
 
     def kubectl_begun(self, *args: str) -> AbstractContextManager[Begun]:
         """Begin a kubectl in the scenario's namespace that goes on meanwhile; on leaving it is ended."""

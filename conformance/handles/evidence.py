@@ -19,6 +19,7 @@ import pytest
 
 from conformance.claims.checks import Check
 from conformance.errors import ApiError, UsageError
+from conformance.kube.kubectl import KubectlError
 
 Claims = str | tuple[str, ...]
 #: What an exception has to be to say something of the cluster: WaitExpired and a broken window are AssertionErrors too.
@@ -86,9 +87,17 @@ def shows_in_the_end(claims: Claims, guarantee: str, about: str, text: str) -> N
 
 @contextlib.contextmanager
 def accepted() -> Iterator[None]:
-    """The API server takes what is sent inside: a refusal for its contents (400, 403, 422) is the cluster's answer, so an assertion."""
+    """What is asked for inside is done: a refusal is the cluster's answer, so an assertion.
+
+    The API server refuses by what it says of the contents (400, 403, 422), and kubectl by its exit code. A kubectl that does not end, is
+    missing or killed, or gets no answer from the server has refused nothing.
+    """
     try:
         yield
+    except KubectlError as error:
+        if not error.answered:
+            raise
+        raise AssertionError(f"kubectl refused what it should do: {error}") from error
     except ApiError as error:
         if error.code not in (400, 403, 422):
             raise

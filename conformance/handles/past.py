@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from conformance.handles.daemonset import Agent
 from conformance.kube.records import ControllerRevision, DaemonSet, Object, Pod
@@ -12,9 +12,14 @@ from conformance.trace.entries import OBJECT_TYPES, Entry
 from conformance.trace.recorder import Recorder
 from conformance.trace.world import World
 
+_Found = TypeVar("_Found")
+
 
 class Past:
-    """Looks back over a running record, in the store's order."""
+    """Looks back over a running record, in the store's order.
+
+    What should have happened and has not is an AssertionError: the cluster did not do it.
+    """
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -41,8 +46,7 @@ class Past:
             for state in (before, after)
             if isinstance(state, Pod) and state.metadata.name == name
         ]
-        assert states, f"pods/{name} was never seen"
-        return states[-1]
+        return _one_of(states, f"pods/{name} was never seen", -1)
 
     def was_owned_by(self, name: str, agent: Agent) -> bool:
         """Whether a pod of this name had the DaemonSet as its managing owner at any time."""
@@ -57,24 +61,27 @@ class Past:
 
         A real kubelet reports the phase of a pod that is being deleted before the object goes; a simulated one only lets it go.
         """
-        return self.revision_of(
+        ends = self.revision_of(
             lambda entry, before, after: (
                 (isinstance(after, Pod) and after.metadata.name == name and after.terminal)
                 or (entry.type == "deleted" and isinstance(before, Pod) and before.metadata.name == name)
             )
-        )[0]
+        )
+        return _one_of(ends, f"pods/{name} has not ended")
 
     def binding_of_pod(self, uid: str) -> int:
         """The resourceVersion at which a pod was seen on its node for the first time."""
-        return self.revision_of(lambda _, __, after: isinstance(after, Pod) and after.metadata.uid == uid and bool(after.spec.node_name))[0]
+        bound = self.revision_of(lambda _, __, after: isinstance(after, Pod) and after.metadata.uid == uid and bool(after.spec.node_name))
+        return _one_of(bound, f"the pod with UID {uid} was never on a node")
 
     def seconds_to_end(self, name: str) -> float:
         """From a pod's deletion being asked for until it had ended (see end_of_pod), by arrival."""
-        asked = next(
+        asked = [
             entry.at for entry, _, after, _ in self.steps() if isinstance(after, Pod) and after.metadata.name == name and after.terminating
-        )
+        ]
         end = self.end_of_pod(name)
-        return next(entry.at for entry, *_ in self.steps() if entry.rv == end) - asked
+        ended = next(entry.at for entry, *_ in self.steps() if entry.rv == end)
+        return ended - _one_of(asked, f"pods/{name} was never asked to end")
 
     def seconds_from(self, earlier: int, later: int) -> float:
         """From the change at one resourceVersion to that at another (see end_of_pod and creation_of_pod), by arrival."""
@@ -84,8 +91,8 @@ class Past:
     def seconds_alive(self, name: str) -> float:
         """From a pod's binding until its deletion was asked for, by arrival."""
         states = [(entry.at, after) for entry, _, after, _ in self.steps() if isinstance(after, Pod) and after.metadata.name == name]
-        bound = next(at for at, pod in states if pod.spec.node_name)
-        return next(at for at, pod in states if pod.terminating) - bound
+        bound = _one_of([at for at, pod in states if pod.spec.node_name], f"pods/{name} was never on a node")
+        return _one_of([at for at, pod in states if pod.terminating], f"pods/{name} was never asked to end") - bound
 
     def seconds_between_creations(self, agent: Agent) -> list[float]:
         """From each creation of a pod of it to the next; for a DaemonSet with one node.
@@ -116,33 +123,34 @@ class Past:
 
     def creation_of_pod(self, uid: str) -> int:
         """The resourceVersion at which a pod was created."""
-        [rv] = self.revision_of(lambda entry, _, after: entry.type == "added" and isinstance(after, Pod) and after.metadata.uid == uid)
-        return rv
+        made = self.revision_of(lambda entry, _, after: entry.type == "added" and isinstance(after, Pod) and after.metadata.uid == uid)
+        return _one_of(made, f"the pod with UID {uid} was not created meanwhile")
 
     def last_removal_of_pod(self, agent: Agent) -> int:
         """The resourceVersion at which the last pod of it was gone."""
-        return self.revision_of(
+        gone = self.revision_of(
             lambda entry, before, _: (
                 entry.type == "deleted"
                 and isinstance(before, Pod)
                 and before.metadata.controller is not None
                 and before.metadata.controller.uid == agent.uid
             )
-        )[-1]
+        )
+        return _one_of(gone, f"no pod of daemonsets/{agent.name} has gone", -1)
 
     def removal_of(self, agent: Agent) -> int:
         """The resourceVersion at which the DaemonSet object was gone."""
-        [rv] = self.revision_of(
+        gone = self.revision_of(
             lambda entry, before, _: entry.type == "deleted" and isinstance(before, DaemonSet) and before.metadata.uid == agent.uid
         )
-        return rv
+        return _one_of(gone, f"daemonsets/{agent.name} has not gone")
 
     def last_state(self, agent: Agent) -> DaemonSet:
         """The last state of the DaemonSet before it was gone (or now)."""
         states = [
             s for _, before, after, _ in self.steps() for s in (before, after) if isinstance(s, DaemonSet) and s.metadata.uid == agent.uid
         ]
-        return states[-1]
+        return _one_of(states, f"daemonsets/{agent.name} was never seen", -1)
 
     def counters(self, agent: Agent, *names: str) -> set[tuple[int, ...]]:
         """Every combination of these counters of its status, such as `number_ready`, that there has been at any time."""
@@ -156,14 +164,15 @@ class Past:
 
     def numbering_of(self, agent: Agent, number: int) -> int:
         """The resourceVersion at which one of its ControllerRevisions got this number."""
-        return self.revision_of(
+        numbered = self.revision_of(
             lambda _, __, after: (
                 isinstance(after, ControllerRevision)
                 and after.revision == number
                 and after.metadata.controller is not None
                 and after.metadata.controller.uid == agent.uid
             )
-        )[0]
+        )
+        return _one_of(numbered, f"no ControllerRevision of daemonsets/{agent.name} got the number {number}")
 
     def authors(self, target: str, verb: str, *, subresource: str = "") -> set[str]:
         """The users who made writes of this kind to `pods/NAME` or `daemonsets/NAME`, as the audit log tells so far (see Trace.written)."""
@@ -222,7 +231,14 @@ class Past:
                 ready_at = entry.at
             if after.terminating and not (was is not None and was.terminating) and ready_at is not None:
                 waited.append(entry.at - ready_at)
+        assert waited, f"no old pod of daemonsets/{agent.name} was deleted after a new one had become ready"
         return waited
+
+
+def _one_of(found: Sequence[_Found], otherwise: str, which: int = 0) -> _Found:
+    """One of what was found, the first unless told otherwise; an AssertionError says what is missing if there is none."""
+    assert found, otherwise
+    return found[which]
 
 
 def _owned(pod: Pod, agent: Agent) -> bool:

@@ -19,6 +19,17 @@ from conformance.errors import ConformanceError, ToolMissing
 from conformance.kube.begun import Begun
 from conformance.process import Result
 
+#: How kubectl says that no API server answered it, or that one did and could not serve it just then.
+NO_ANSWER = (
+    "The connection to the server ",
+    "Unable to connect to the server",
+    "Error from server (InternalError)",
+    "Error from server (ServiceUnavailable)",
+    "Error from server (ServerTimeout)",
+    "Error from server (Timeout)",
+    "Error from server (TooManyRequests)",
+)
+
 
 class KubectlError(ConformanceError):
     """kubectl ended with an exit code other than 0; `result` holds what it wrote."""
@@ -27,6 +38,11 @@ class KubectlError(ConformanceError):
         said = (result.err or result.out).strip() or "it wrote nothing"
         super().__init__(f"`kubectl {shlex.join(result.args)}` ended with exit code {result.code}: {said}")
         self.result = result
+
+    @property
+    def answered(self) -> bool:
+        """Whether this is an answer, the server's or kubectl's own: nobody killed kubectl, and the server could be asked."""
+        return self.result.code > 0 and not any(words in self.result.err for words in NO_ANSWER)
 
 
 class Kubectl:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -138,3 +139,21 @@ def test_seconds_between_two_changes_are_told_by_their_versions(record: Record, 
     record.entries.append(Entry(3, 9.0, "write", "pods", 101, detail={"received": 9.0}))
     record.pod("added", "b", at=3.0)
     assert past.seconds_from(past.end_of_pod("a"), past.creation_of_pod("uid-b")) == 0.5
+
+
+def test_what_has_not_happened_is_an_assertion(past: Past) -> None:
+    questions: list[Callable[[], object]] = [
+        lambda: past.end_of_pod("agent-1"),
+        lambda: past.binding_of_pod("uid"),
+        lambda: past.seconds_to_end("agent-1"),
+        lambda: past.seconds_alive("agent-1"),
+        lambda: past.creation_of_pod("uid"),
+        lambda: past.last_removal_of_pod(AGENT),
+        lambda: past.removal_of(AGENT),
+        lambda: past.last_state(AGENT),
+        lambda: past.numbering_of(AGENT, 1),
+        lambda: past.ready_to_next_deletion(AGENT),
+    ]
+    for question in questions:
+        with pytest.raises(AssertionError, match=r"agent|uid"):
+            question()
