@@ -27,8 +27,17 @@ READ_ONLY = [
 ]
 #: Prints a file until a line of it says what is wanted.
 UNTIL_SAID = 'tail -n +1 -f {file} | while read -r line; do case "$line" in *{words}*) echo "$line"; break;; esac; done'
-#: A container that says something and crashes.
-CRASHES = ["sh", "-c", "echo last words; sleep 1; exit 1"]
+#: A container that says something and crashes, once: of one that goes on crashing the kubelet removes the log that it has just named.
+CRASHES_ONCE = {
+    "volumes": [{"name": "memory", "emptyDir": {}}],
+    "containers": [
+        {
+            "name": "agent",
+            "command": ["sh", "-c", "test -e /memory/crashed && exec sleep 3600; : > /memory/crashed; echo last words; sleep 1; exit 1"],
+            "volumeMounts": [{"name": "memory", "mountPath": "/memory"}],
+        }
+    ],
+}
 
 
 @scenario("P01", seconds=12)
@@ -62,7 +71,7 @@ def test_the_logs_of_a_pod_outlive_a_crash_and_go_with_the_pod(cluster: Scenario
     """What a container wrote before it crashed can still be read; the pod's folder on its node goes when the pod itself has gone."""
     [node] = cluster.nodes.join(1)
     looker = daemonset("documents/000-log-agent.yaml")
-    agent = daemonset("agent-shell.yaml", template={"spec": {"containers": [{"name": "agent", "command": CRASHES}]}})
+    agent = daemonset("agent-shell.yaml", template={"spec": CRASHES_ONCE})
     trace.until(agent.restarted(1, node), looker.exactly_on(node))
     pod = agent.pods()[0]
 
