@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from conformance.claims import findings, registry
 from conformance.claims.findings import Finding
@@ -29,6 +30,16 @@ class Report:
     claims: tuple[ClaimVerdict, ...]
     guarantees: tuple[GuaranteeVerdict, ...]
     problems: tuple[str, ...] = ()
+
+    @property
+    def conforms(self) -> bool | Literal["unknown"]:
+        """The conformance answer as statements have it."""
+        return "unknown" if self.conformity.conforms is None else self.conformity.conforms
+
+    @property
+    def complete(self) -> bool:
+        """Whether every selected scenario left a result, and the folder holds everything that a finished run leaves."""
+        return not self.problems and not any(ground.cause == "ended" for ground in self.conformity.grounds)
 
     @property
     def cases(self) -> list[ScenarioResult]:

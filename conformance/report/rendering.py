@@ -107,5 +107,4 @@ def environment() -> Environment:
     environment.filters["issue"] = issue
     environment.filters["gist"] = gist
     environment.filters["made_here"] = made_here
-    environment.filters["removeprefix"] = str.removeprefix
     return environment
