@@ -44,9 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         code, why = 2, "interrupted; nothing half-done was left behind"
     except BrokenPipeError:  # who reads has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain of it at its end
+        _forget_output()
         code = 1
     except OSError as error:
+        _forget_output()
         code, why = 1, f"the operating system refused what this takes ({refused(error)}). Mend the permissions there, or free some space."
     except Exception:  # exit code 1 would say that a promise was broken
         say(traceback.format_exc(), file=sys.stderr)
@@ -54,6 +55,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if why:
         say(f"conformance: {why}", file=sys.stderr)
     return code
+
+
+def _forget_output() -> None:
+    """What could not be written is not tried again at the end of Python, which would complain of it and end with its own exit code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):

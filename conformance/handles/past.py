@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from conformance.handles.daemonset import Agent
@@ -187,11 +187,22 @@ class Past:
         }
 
     def most_unavailable(self, agent: Agent) -> int:
-        """The most nodes without a ready pod that is not being deleted, at any one event since its first change of spec.
+        """The most nodes that a deletion has left without a ready pod, at any one event since its first change of spec.
 
-        Counted over the nodes that had such a pod when the change came, from the objects alone: nothing of the status is believed.
+        Counted over the nodes that had such a pod when the change came, from the objects alone: nothing of the status is believed. A node
+        whose pod stops being ready by itself is not one that the update took.
         """
-        return max(self._during_update(agent, lambda pods: not any(pod.ready and not pod.terminating for pod in pods)), default=0)
+        taken: set[str] = set()
+        without: set[str] = set()
+        most = 0
+        for nodes, after, world in self._during_update(agent):
+            now = {node for node in nodes if not any(pod.ready and not pod.terminating for pod in world.pods_on(agent.uid, node))}
+            if not isinstance(after, Pod) or after.terminating:
+                taken |= now - without
+            taken &= now
+            without = now
+            most = max(most, len(taken))
+        return most
 
     def most_surplus(self, agent: Agent) -> int:
         """The most nodes with a further pod, at any one event since its first change of spec.
@@ -200,21 +211,23 @@ class Past:
         and the pod of the next node is made before that happens, in the same sync.
         """
 
-        def surges(pods: list[Pod]) -> bool:
+        def surges(pods: Iterable[Pod]) -> bool:
             there = [pod for pod in pods if not pod.terminating]
             return len(there) > 1 and not all(pod.ready for pod in there)
 
-        return max(self._during_update(agent, surges), default=0)
+        during = self._during_update(agent)
+        return max((sum(surges(world.pods_on(agent.uid, node)) for node in nodes) for nodes, _, world in during), default=0)
 
-    def _during_update(self, agent: Agent, counts: Callable[[list[Pod]], bool]) -> Iterator[int]:
+    def _during_update(self, agent: Agent) -> Iterator[tuple[set[str], Object | None, World]]:
+        """From its first change of spec on: the nodes that had a ready pod then, the object after each event, and the world after it."""
         nodes: set[str] | None = None
-        for _, _, _, world in self.steps():
+        for _, _, after, world in self.steps():
             ds = world.by_uid.get(agent.uid)
             if ds is None or ds.metadata.generation < 2:
                 continue
             if nodes is None:
                 nodes = {pod.target for pod in world.pods_of(agent.uid) if pod.ready}
-            yield sum(counts(list(world.pods_on(agent.uid, node))) for node in nodes)
+            yield nodes, after, world
 
     def ready_to_next_deletion(self, agent: Agent) -> list[float]:
         """During an update: seconds between a new pod turning ready and the next deletion of an old one, by arrival."""

@@ -138,6 +138,33 @@ def test_other_than_expected(count: int) -> None:
     assert f"got 6 pods from the controller by {h.at:.1f} s; the scenario expects {count}" in tally.violations[0].message
 
 
+def _created_for_a_node_tainted_just_before() -> History:
+    h = settled(1)
+    b = node("b")
+    h.add(b)
+    b["spec"]["taints"] = [taint("gpu")]
+    h.change(b)
+    h.create("b")
+    return h
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_pod_for_a_node_that_was_eligible_a_moment_ago_may_be_expected_or_not(count: int) -> None:
+    h = _created_for_a_node_tainted_just_before()
+    h.expect(count)
+    h.end()
+    assert judged(h, "INV-12").verdict == "holds"
+    assert judged(h, "INV-6").violated == 0
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_such_a_pod_explains_no_other_number(count: int) -> None:
+    h = _created_for_a_node_tainted_just_before()
+    h.expect(count)
+    h.end()
+    assert judged(h, "INV-12").violated == 1
+
+
 def test_pods_of_the_scenario_are_not_counted() -> None:
     h = settled(1)
     h.kill("a", by=SCENARIO)

@@ -133,6 +133,35 @@ def test_counters_are_those_of_every_state(record: Record, past: Past) -> None:
     assert past.counters(AGENT, "number_ready") == {(0,), (1,)}
 
 
+READY = [{"type": "Ready", "status": "True"}]
+
+
+def _updated(record: Record) -> None:
+    """Two nodes with a ready pod each, and a DaemonSet whose spec has just been changed."""
+    for name in "ab":
+        record.pod("added", name, at=0.0, spec={"nodeName": f"node-{name}"}, conditions=READY)
+    raw = msgspec.Raw(msgspec.json.encode({"metadata": {"name": "agent", "namespace": "ns", "uid": "ds", "generation": 2}}))
+    record.entries.append(Entry(3, 1.0, "added", "daemonsets", 103, raw))
+
+
+def test_a_node_without_a_ready_pod_counts_where_a_deletion_took_it(record: Record, past: Past) -> None:
+    _updated(record)
+    record.pod("modified", "a", at=2.0, spec={"nodeName": "node-a"}, deleted=True, conditions=READY)
+    assert past.most_unavailable(AGENT) == 1
+    record.pod("modified", "b", at=2.5, spec={"nodeName": "node-b"}, deleted=True, conditions=READY)
+    record.pod("deleted", "a", at=3.0, spec={"nodeName": "node-a"}, deleted=True)
+    assert past.most_unavailable(AGENT) == 2
+
+
+def test_a_pod_that_stops_being_ready_by_itself_is_not_the_updates(record: Record, past: Past) -> None:
+    _updated(record)
+    record.pod("modified", "a", at=2.0, spec={"nodeName": "node-a"})
+    record.pod("modified", "a", at=3.0, spec={"nodeName": "node-a"}, deleted=True)
+    assert past.most_unavailable(AGENT) == 0
+    record.pod("deleted", "b", at=4.0, spec={"nodeName": "node-b"}, conditions=READY)
+    assert past.most_unavailable(AGENT) == 1
+
+
 def test_seconds_between_two_changes_are_told_by_their_versions(record: Record, past: Past) -> None:
     record.pod("added", "a", at=1.0)
     record.pod("deleted", "a", at=2.5, deleted=True)

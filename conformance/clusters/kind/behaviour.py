@@ -12,6 +12,8 @@ from conformance.clusters.protocol import Behaviour
 
 #: The kubelet asks for itself: on every node something answers there while it runs, and nothing on port 1.
 _ALIVE = {"httpGet": {"host": "127.0.0.1", "port": 10248, "path": "/healthz"}}
+#: A busy kubelet may take seconds to answer, which says nothing about the pod: what is ready stays ready.
+_PATIENT = {"timeoutSeconds": 30, "failureThreshold": 30}
 _NOBODY = {"tcpSocket": {"host": "127.0.0.1", "port": 1}}
 CONTAINER = "agent"
 
@@ -22,6 +24,6 @@ def patch(behaviour: Behaviour) -> dict[str, Any]:
     if behaviour.never_ready:
         probe = {**_NOBODY, "periodSeconds": 1}
     elif behaviour.ready_after > 0:
-        probe = {**_ALIVE, "initialDelaySeconds": math.ceil(behaviour.ready_after), "periodSeconds": 1}
+        probe = {**_ALIVE, **_PATIENT, "initialDelaySeconds": math.ceil(behaviour.ready_after), "periodSeconds": 1}
     lifecycle = {"preStop": {"sleep": {"seconds": math.ceil(behaviour.terminate_after)}}} if behaviour.terminate_after > 0 else None
     return {"spec": {"containers": [{"name": CONTAINER, "readinessProbe": probe, "lifecycle": lifecycle}]}}

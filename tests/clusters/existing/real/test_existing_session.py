@@ -389,6 +389,7 @@ def test_the_policy_keeps_the_role_to_the_suites_own_namespaces(host: EmbeddedCl
     finally:
         host.api.delete(path("namespaces", name="prod"))
         host.api.delete(path("leases", "kube-node-lease", "node-x"))
+        owning.gone(host.api, ["prod"])
 
 
 def test_whom_the_kubeconfig_impersonates_is_who_the_run_is(host: EmbeddedCluster, copy: Path, tmp_path: Path) -> None:
