@@ -91,12 +91,13 @@ class NotOffered(ConformanceError):
 class WaitExpired(ConformanceError, AssertionError):
     """A wait ran out; the message says what was expected, what was last seen, and what happened in between.
 
-    `unmet` are the descriptions of the conditions that did not hold (of a window that was left: of all of them).
+    `unmet` are the descriptions of the conditions that did not hold (of a window that was left: of all of them), `kinds` their kinds.
     """
 
-    def __init__(self, message: str, unmet: Iterable[str] = ()) -> None:
+    def __init__(self, message: str, unmet: Iterable[str] = (), kinds: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.unmet = tuple(unmet)
+        self.kinds = tuple(kinds)
 
 
 def refused(error: OSError) -> str:

@@ -90,7 +90,8 @@ def budget_kept(step: Step, races: dict[str, float]) -> Evaluation:
         now = step.ledger.now
         raced = len(down - unseen) <= allowed and now - races.setdefault(watched.uid, now) <= LAG
         known = BETWEEN_TWO_LOOKS if raced else ""
-        return Violation(message, references(watched, node, [pod]), known) if sure else Undecided(f"who deleted is not known: {message}")
+        broken = Violation("more-than-max-unavailable", message, references(watched, node, [pod]), known)
+        return broken if sure else Undecided(f"who deleted is not known: {message}")
     if doubtful and not sure and len(down | doubtful) > allowed:
         return Undecided(
             f"who deleted pods of DaemonSet {watched.name} is not known, so neither is what the controller took from its budget"
@@ -149,13 +150,13 @@ def replaced_first(step: Step, _: object) -> Evaluation:
         left = sum(watched.available_on(name, wall) for name in watched.pods)
         if left >= desired or watched.others_at > horizon:
             return Mark.CHANCE
-        why = f"and {left} pods are available where {desired} are desired"
+        kind, why = "below-desired", f"and {left} pods are available where {desired} are desired"
     elif watched.available_on(node, wall) or _just_lost(watched, node, horizon):
         return Mark.CHANCE
     else:
-        why = "and no other pod on the node was available"
+        kind, why = "none-beside-it", "and no other pod on the node was available"
     message = f"{pod.metadata.name} of DaemonSet {watched.name}, available on node {node}, was deleted {why}."
-    return Violation(message, references(watched, node, [pod])) if sure else Undecided(f"who deleted is not known: {message}")
+    return Violation(kind, message, references(watched, node, [pod])) if sure else Undecided(f"who deleted is not known: {message}")
 
 
 def _just_lost(watched: Watched, node: str, horizon: float) -> bool:

@@ -70,21 +70,22 @@ def _pod(step: Step, memory: Calm, acted: bool | None) -> Evaluation:
     what = f"pod {name} was {'created' if created else 'deleted'}"
     # A deletion by nobody known may have been the scenario's.
     if (created or acted) and memory.settled.get(watched.uid) == watched.version - 1:
-        return _broken(watched, what)
+        return _broken(watched, "pod-created" if created else "pod-deleted", what)
     counts = memory.created if created else memory.deleted
     counts[watched.uid] += 1
     if counts[watched.uid] <= BURST or not (created or acted):
         return None
     counts[watched.uid] = 0
     return Violation(
+        "too-many-in-one-go",
         f"DaemonSet {watched.name}: more than {BURST} pods were {'created' if created else 'deleted'} without a status write in between.",
         (f"daemonsets/{watched.name}",),
     )
 
 
-def _broken(watched: Watched, what: str) -> Violation:
+def _broken(watched: Watched, kind: str, what: str) -> Violation:
     return Violation(
-        f"DaemonSet {watched.name} was settled and nobody had changed anything, and yet {what}.", (f"daemonsets/{watched.name}",)
+        kind, f"DaemonSet {watched.name} was settled and nobody had changed anything, and yet {what}.", (f"daemonsets/{watched.name}",)
     )
 
 
@@ -98,7 +99,7 @@ def _status(step: Step, memory: Calm, acted: bool | None) -> Evaluation:
     if not step.audited and before.metadata.generation != after.metadata.generation:
         return None
     if memory.settled.get(watched.uid) == watched.version - 1:
-        return _broken(watched, "its status was written")
+        return _broken(watched, "status-written", "its status was written")
     if acted is not True or after.spec.min_ready_seconds > 0 or step.ledger.now - watched.others_at < QUIET:
         return None
     others_at, count = memory.afterthoughts.get(watched.uid, (watched.others_at, 0))
@@ -107,7 +108,7 @@ def _status(step: Step, memory: Calm, acted: bool | None) -> Evaluation:
     if count <= AFTERTHOUGHTS:
         return None
     memory.afterthoughts[watched.uid] = watched.others_at, 0
-    return _broken(watched, f"its status was written {count} times since")
+    return _broken(watched, "status-written", f"its status was written {count} times since")
 
 
 def _settled(step: Step, watched: Watched) -> bool:

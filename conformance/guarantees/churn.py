@@ -74,6 +74,7 @@ def _created(step: Step, watched: Watched, memory: Count) -> Evaluation:
     if all(step.ledger.adopted.get(p.metadata.uid, float("-inf")) >= horizon for p in there):
         return Mark.HELD
     return Violation(
+        "created-without-a-cause",
         f"DaemonSet {watched.name} got one more pod, {pod.metadata.name}, for node {pod.target} without a cause: {names(there)} is still "
         "there.",
         references(watched, pod.target, [pod, *there]),
@@ -91,7 +92,7 @@ def _deleted(step: Step, watched: Watched) -> Evaluation:
     if acted is None:
         # Somebody else's deletion needs no cause, and here nobody knows whose it was.
         return Mark.HELD if watched.doomed_at is not None else Undecided(f"who deleted is not known: {message}")
-    return Violation(message, references(watched, pod.target, [pod]))
+    return Violation("deleted-without-a-cause", message, references(watched, pod.target, [pod]))
 
 
 def _reason(step: Step, watched: Watched, pod: Pod) -> str:
@@ -130,5 +131,7 @@ def _compare(entry: Entry, step: Step, wanted: dict[str, Any], memory: Count) ->
     if seen - belated <= number <= seen:
         return None
     return Violation(
-        f"DaemonSet {name} got {seen} pods from the controller by {entry.at:.1f} s; the scenario expects {number}.", (f"daemonsets/{name}",)
+        "more-than-expected" if seen > number else "fewer-than-expected",
+        f"DaemonSet {name} got {seen} pods from the controller by {entry.at:.1f} s; the scenario expects {number}.",
+        (f"daemonsets/{name}",),
     )

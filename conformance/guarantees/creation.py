@@ -6,7 +6,7 @@ from conformance.guarantees.authors import by_controller
 from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
 from conformance.guarantees.watched import LAG
 from conformance.kube.records import Pod
-from conformance.model.eligibility import obstacle
+from conformance.model.eligibility import Obstacle, obstacle
 
 
 @guarantee(
@@ -29,14 +29,15 @@ def only_for_eligible_nodes(step: Step, _: object) -> Evaluation:
     node = pod.target
     objects = (f"daemonsets/{watched.name}", f"nodes/{node}", f"pods/{pod.metadata.name}")
     if not node:
-        return Violation(f"{pod.metadata.name} of DaemonSet {watched.name} was created for no node at all.", objects)
+        return Violation("for-no-node", f"{pod.metadata.name} of DaemonSet {watched.name} was created for no node at all.", objects)
     horizon = watched.horizon(step.ledger.now)
     if any(found.run for found in step.ledger.eligibility_within(watched, node, horizon)):
         others = any(not found.run for found in watched.eligible.values())
         return Mark.CHANCE if others else Mark.HELD
     record = step.world.nodes.get(node)
-    why = obstacle(record, watched.record) if record is not None else "there is no such node"
-    return Violation(f"{pod.metadata.name} of DaemonSet {watched.name} was created for node {node}, but {why}.", objects)
+    found = obstacle(record, watched.record) if record is not None else Obstacle("no-such-node", "there is no such node")
+    kind, why = found or ("", "")
+    return Violation(kind, f"{pod.metadata.name} of DaemonSet {watched.name} was created for node {node}, but {why}.", objects)
 
 
 @guarantee(
@@ -67,4 +68,4 @@ def none_after_deletion(step: Step, _: object) -> Evaluation:
     message = f"{pod.metadata.name} was created for DaemonSet {watched.name}, {what}."
     if doomed is None and by_controller(step.author) is None:
         return Undecided(f"who created is not known: {message}")
-    return Violation(message, (f"daemonsets/{watched.name}", f"pods/{pod.metadata.name}"))
+    return Violation("for-a-deleted-daemonset", message, (f"daemonsets/{watched.name}", f"pods/{pod.metadata.name}"))

@@ -59,7 +59,7 @@ def _written(step: Step, before: Object | None, after: ControllerRevision, memor
     objects = (f"controllerrevisions/{meta.name}",)
     if isinstance(before, ControllerRevision):
         if before.data != after.data and revisions.template(before.data) != revisions.template(after.data):
-            return Violation(f"The data of revision {meta.name} was changed.", objects)
+            return Violation("data-changed", f"The data of revision {meta.name} was changed.", objects)
         if before.metadata.controller != after.metadata.controller:
             memory.keys.add(key)
             return Mark.HELD
@@ -72,7 +72,11 @@ def _written(step: Step, before: Object | None, after: ControllerRevision, memor
     mine = [r for r in step.world.revisions.values() if r is not after and r.metadata.controller == owner]
     others = [r.revision for r in mine if (r.metadata.namespace, r.metadata.name) not in memory.keys]
     if others and after.revision <= max(others):
-        return Violation(f"Revision {meta.name} got number {after.revision}, and its DaemonSet already has {sorted(others)}.", objects)
+        return Violation(
+            "number-not-highest",
+            f"Revision {meta.name} got number {after.revision}, and its DaemonSet already has {sorted(others)}.",
+            objects,
+        )
     return Mark.CHANCE if others else Mark.HELD
 
 
@@ -88,17 +92,24 @@ def _kept(step: Step, watched: Watched, memory: Foreign) -> Evaluation:
     objects = (f"daemonsets/{watched.name}", *(f"controllerrevisions/{r.metadata.name}" for r in mine))
     if len(same) != 1:
         return Violation(
-            f"{len(same)} of the {len(mine)} revisions of DaemonSet {watched.name} hold its current template; it should be one.", objects
+            "not-one-current-revision",
+            f"{len(same)} of the {len(mine)} revisions of DaemonSet {watched.name} hold its current template; it should be one.",
+            objects,
         )
     kept = [r for r in mine if r is not same[0]]
     if kept and same[0].revision <= max(r.revision for r in kept):
         numbers = sorted(r.revision for r in kept)
-        return Violation(f"The current revision of DaemonSet {watched.name} has number {same[0].revision}, others have {numbers}.", objects)
+        return Violation(
+            "current-not-highest",
+            f"The current revision of DaemonSet {watched.name} has number {same[0].revision}, others have {numbers}.",
+            objects,
+        )
     limit = 10 if ds.spec.revision_history_limit is None else ds.spec.revision_history_limit
     used = {pod.hash for pods in watched.pods.values() for pod in pods.values()}
     live = sum(revisions.hash_of(r) in used for r in kept)
     if len(kept) > limit + live:
         return Violation(
+            "too-many-old-revisions",
             f"DaemonSet {watched.name} keeps {len(kept)} old revisions; its revisionHistoryLimit is {limit}, and pods still need {live}.",
             objects,
         )

@@ -24,6 +24,7 @@ Verdict = Literal["holds", "violated", "unknown"]
 class Broken(msgspec.Struct, frozen=True):
     """One violation, from the judge to the page: where in the trace (`seq`, `at` in seconds), what was seen, and on which objects.
 
+    `kind` is its sort within the guarantee: what violations of one cause have in common, whatever they name.
     `message` is what was seen and nothing else; the promise is the guarantee's, and whoever shows it quotes it from the catalogue.
     `known` is the id of the finding that explains it (empty: nothing does).
     """
@@ -34,6 +35,7 @@ class Broken(msgspec.Struct, frozen=True):
     message: str
     objects: list[str] = []
     known: str = ""
+    kind: str = ""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -112,7 +114,7 @@ class _Running:
             self.known += 1
             if violation.known not in self.deviations:
                 self.deviations.append(violation.known)
-        broken = Broken(self.guarantee.id, entry.seq, entry.at, violation.message, list(violation.objects), violation.known)
+        broken = Broken(self.guarantee.id, entry.seq, entry.at, violation.message, list(violation.objects), violation.known, violation.kind)
         if len(self.violations) < KEPT_VIOLATIONS:
             self.violations.append(broken)
         return broken

@@ -63,6 +63,7 @@ def only_its_own(step: Step, memory: Strangers) -> Evaluation:
 def _own(step: Step, before: Pod, watched: Watched, memory: Strangers) -> Evaluation:
     if watched.specs is None or (watched.gone and (watched.doomed_at or 0.0) < watched.horizon(step.ledger.now)):
         return Violation(
+            "pod-of-a-daemonset-that-is-gone",
             f"The controller wrote to pod {before.metadata.name}, whose owner {watched.name} (uid {watched.uid}) is not there.",
             (f"pods/{before.metadata.name}",),
         )
@@ -77,7 +78,9 @@ def _stranger(step: Step, before: Pod) -> Violation:
         if step.after is None or (isinstance(step.after, Pod) and step.after.terminating and not before.terminating)
         else "changed"
     )
-    return Violation(f"The controller {what} pod {before.metadata.name}, {whose}.", (f"pods/{before.metadata.name}",))
+    return Violation(
+        f"strangers-pod-{what}", f"The controller {what} pod {before.metadata.name}, {whose}.", (f"pods/{before.metadata.name}",)
+    )
 
 
 def _adoption(step: Step, before: Pod, after: Pod, watched: Watched) -> Evaluation:
@@ -97,6 +100,7 @@ def _adoption(step: Step, before: Pod, after: Pod, watched: Watched) -> Evaluati
     if not problem:
         return Mark.CHANCE
     return Violation(
+        "wrong-adoption",
         f"The controller made pod {before.metadata.name} the property of a DaemonSet ({watched.name}) {problem}.",
         (f"pods/{after.metadata.name}",),
     )

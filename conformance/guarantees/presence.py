@@ -64,6 +64,7 @@ def at_most_one(step: Step, memory: Served) -> Evaluation:
     if all(step.ledger.adopted.get(other.metadata.uid, float("-inf")) >= horizon for other in others):
         return Mark.HELD
     return Violation(
+        "created-beside-another",
         f"{pod.metadata.name} of DaemonSet {watched.name} was created for node {pod.target}, where {names(others)} still stood.",
         references(watched, pod.target, [pod, *others]),
     )
@@ -83,6 +84,7 @@ def _no_surplus(step: Step, watched: Watched) -> Evaluation:
         if len(present) < 2 or any(pod.terminating for pod in present) or found is None:
             continue
         return Violation(
+            "surplus-stays",
             f"{names(present)} of DaemonSet {watched.name} stand on node {node}, and none of them is being deleted, "
             "although nothing has changed for a while.",
             references(watched, node, present),
@@ -118,6 +120,7 @@ def at_most_two(step: Step, memory: Served) -> Evaluation:
         return mark
     what = f"a second one of revision {pod.hash}" if twins else "a third one"
     return Violation(
+        "second-of-its-revision" if twins else "third-on-the-node",
         f"{pod.metadata.name} of DaemonSet {watched.name} was created for node {pod.target}, {what} beside {names(others)}.",
         references(watched, pod.target, [pod, *others]),
     )

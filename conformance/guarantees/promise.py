@@ -36,10 +36,12 @@ class Mark(enum.Enum):
 class Violation:
     """The promise was broken: what was seen, and the objects it was seen on (`pods/NAME`, `nodes/NAME` …).
 
+    `kind` is the sort of violation within its guarantee, the same whatever names and numbers it was seen with (`untolerated-taint`).
     `known` is the id of the finding that explains it: then it is a deviation of Kubernetes and no failure, but the promise is broken
     all the same.
     """
 
+    kind: str
     message: str
     objects: tuple[str, ...] = ()
     known: str = ""

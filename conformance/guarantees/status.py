@@ -165,7 +165,9 @@ def _written(step: Step) -> Evaluation:
     if not wrong:
         return Mark.CHANCE if count.desired or count.misscheduled else Mark.HELD
     return Violation(
-        f"The status of DaemonSet {after.metadata.name} says {_plain(count)}: {'; '.join(wrong)}.", (f"daemonsets/{after.metadata.name}",)
+        "contradicts-itself",
+        f"The status of DaemonSet {after.metadata.name} says {_plain(count)}: {'; '.join(wrong)}.",
+        (f"daemonsets/{after.metadata.name}",),
     )
 
 
@@ -187,6 +189,7 @@ def _compare(step: Step, watched: Watched) -> Evaluation:
     if not told(watched) or _late(step, watched, ds, should):
         return Mark.HELD
     return Violation(
+        "not-what-is-there",
         f"The status of DaemonSet {watched.name} is not what is there, although nothing has changed for a while: {'; '.join(wrong)}.",
         (f"daemonsets/{watched.name}",),
     )

@@ -39,18 +39,22 @@ def as_the_template_says(step: Step, _: object) -> Evaluation:
         return None
     template = _template(step, watched, pod)
     raw = step.entry.raw()
-    wrong, extra = differences(template.get("spec") or {}, raw.get("spec") or {}, "spec", skip=_APART)
     spec = raw.get("spec") or {}
-    wrong += [f"spec.{key} is set" for key in _ONLY_BY_TEMPLATE if spec.get(key) and not (template.get("spec") or {}).get(key)]
+    differs, extra = differences(template.get("spec") or {}, spec, "spec", skip=_APART)
+    differs += [f"spec.{key} is set" for key in _ONLY_BY_TEMPLATE if spec.get(key) and not (template.get("spec") or {}).get(key)]
     record = msgspec.convert(template, PodTemplate)
-    wrong += _affinity(template, spec)
-    wrong += _tolerations(of_daemon_pod(record.spec), pod.spec.tolerations)
-    if pod.spec.node_name != record.spec.node_name:
-        wrong.append(f"spec.nodeName is {pod.spec.node_name!r} at creation")
-    wrong += _metadata(watched, record, pod, extra)
-    wrong += _owner(watched, raw)
+    parts = {
+        "spec": differs,
+        "affinity": _affinity(template, spec),
+        "tolerations": _tolerations(of_daemon_pod(record.spec), pod.spec.tolerations),
+        "node-name": [f"spec.nodeName is {pod.spec.node_name!r} at creation"] if pod.spec.node_name != record.spec.node_name else [],
+        "metadata": _metadata(watched, record, pod, extra),
+        "owner": _owner(watched, raw),
+    }
+    wrong = [each for found in parts.values() for each in found]
     if wrong:
         return Violation(
+            f"not-as-its-template-in-{'+'.join(part for part, found in parts.items() if found)}",
             f"{pod.metadata.name} of DaemonSet {watched.name} was not created as its template says: {'; '.join(wrong[:8])}.",
             (f"daemonsets/{watched.name}", f"pods/{pod.metadata.name}"),
         )

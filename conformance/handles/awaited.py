@@ -28,6 +28,7 @@ class Awaited:
         """Each of the nodes has exactly one pod, available and not being deleted (an old and a new one during a surge are two)."""
         wanted = _names(nodes)
         return self._pods(
+            "available-on",
             f"{self.name} has one available pod on {_listing(wanted)}",
             lambda world, ds: all(self._one_available(world, ds, node) for node in wanted),
         )
@@ -36,6 +37,7 @@ class Awaited:
         """None of the nodes has a pod of it, nor is one aimed at it."""
         wanted = set(_names(nodes))
         return When(
+            "absent-from",
             f"{self.name} has no pod on {_listing(wanted)}",
             lambda world: not any(pod.target in wanted for pod in world.pods_of(self.uid)),
             self._see_pods,
@@ -46,6 +48,7 @@ class Awaited:
         """One available pod on each of these nodes, and none anywhere else."""
         wanted = _names(nodes)
         return self._pods(
+            "exactly-on",
             f"{self.name} has one available pod on {_listing(wanted)} and none elsewhere",
             lambda world, ds: (
                 {pod.target for pod in world.pods_of(self.uid)} == set(wanted)
@@ -57,6 +60,7 @@ class Awaited:
         """Each of the nodes has a pod of it that is being deleted."""
         wanted = _names(nodes)
         return self._pods(
+            "terminating-on",
             f"{self.name} has a terminating pod on {_listing(wanted)}",
             lambda world, _: all(any(pod.terminating for pod in world.pods_on(self.uid, node)) for node in wanted),
         )
@@ -65,6 +69,7 @@ class Awaited:
         """Each of the nodes has a pod of it in phase Pending."""
         wanted = _names(nodes)
         return self._pods(
+            "pending-on",
             f"{self.name} has a Pending pod on {_listing(wanted)}",
             lambda world, _: all(any(pod.status.phase == "Pending" for pod in world.pods_on(self.uid, node)) for node in wanted),
         )
@@ -72,16 +77,19 @@ class Awaited:
     def observed(self) -> When:
         """The controller has looked at the generation that the last write made."""
         generation = self.generation
-        return self._daemonset(f"{self.name} observes generation {generation}", lambda ds: ds.status.observed_generation >= generation)
+        return self._daemonset(
+            "observed", f"{self.name} observes generation {generation}", lambda ds: ds.status.observed_generation >= generation
+        )
 
     def unobserved(self) -> When:
         """The controller has looked at no generation of it."""
-        return self._daemonset(f"{self.name} is observed in no generation", lambda ds: ds.status.observed_generation == 0)
+        return self._daemonset("unobserved", f"{self.name} is observed in no generation", lambda ds: ds.status.observed_generation == 0)
 
     def status(self, **counters: int | range) -> When:
         """Its status has these counters (`desired_number_scheduled=3` …) for the last generation written; a range leaves some room."""
         generation = self.generation
         return self._daemonset(
+            "status",
             f"{self.name} status of generation {generation} has {_pairs(counters)}",
             lambda ds: (
                 ds.status.observed_generation >= generation
@@ -108,24 +116,29 @@ class Awaited:
                 and all(wanted <= set(pod.spec.containers) for pod in world.pods_of(self.uid))
             )
 
-        return self._pods(f"{self.name} is rolled out (generation {generation})", done)
+        return self._pods("rolled-out", f"{self.name} is rolled out (generation {generation})", done)
 
     def gone(self) -> When:
         """The DaemonSet object (this UID) is no longer there."""
         return When(
-            f"{self.name} is gone", lambda world: self.uid not in world.by_uid, self._see_status, self._look("daemonset", self.name)
+            "gone", f"{self.name} is gone", lambda world: self.uid not in world.by_uid, self._see_status, self._look("daemonset", self.name)
         )
 
     def without_pods(self) -> When:
         """No pod is left whose managing owner it is."""
         return When(
-            f"{self.name} has no pods", lambda world: not any(True for _ in world.pods_of(self.uid)), self._see_pods, self._look("pods")
+            "without-pods",
+            f"{self.name} has no pods",
+            lambda world: not any(True for _ in world.pods_of(self.uid)),
+            self._see_pods,
+            self._look("pods"),
         )
 
     def keeps(self, uids: Mapping[str, str]) -> When:
         """Each node still has the very pod it had (`uids()` of an earlier moment), and there is none besides."""
         wanted = set(uids.values())
         return When(
+            "keeps",
             f"{self.name} keeps its {len(wanted)} pods",
             lambda world: (
                 {pod.metadata.uid for pod in world.pods_of(self.uid)} == wanted
@@ -139,6 +152,7 @@ class Awaited:
         """Each of the nodes has one available pod that is not the one it had (`uids()` of an earlier moment)."""
         wanted = _names(nodes)
         return self._pods(
+            "replaced",
             f"{self.name} has another available pod on {_listing(wanted)}",
             lambda world, ds: all(
                 self._one_available(world, ds, node) and all(pod.metadata.uid != uids[node] for pod in world.pods_on(self.uid, node))
@@ -150,6 +164,7 @@ class Awaited:
         """On each of the nodes the containers of its one pod have been restarted at least so many times."""
         wanted = _names(nodes)
         return self._pods(
+            "restarted",
             f"{self.name} has restarted {times} time(s) on {_listing(wanted)}",
             lambda world, _: all([pod.restarts >= times for pod in world.pods_on(self.uid, node)] == [True] for node in wanted),
         )
@@ -157,6 +172,7 @@ class Awaited:
     def ready_among(self, ready: int, pods: int) -> When:
         """It has so many pods, none of them being deleted, and so many of them are ready."""
         return self._pods(
+            "ready-among",
             f"{ready} of the {pods} pods of {self.name} are ready, and none is being deleted",
             lambda world, _: (
                 sorted((pod.terminating, pod.ready) for pod in world.pods_of(self.uid))
@@ -168,6 +184,7 @@ class Awaited:
         """The node has an available pod that is not being deleted, whatever else of the DaemonSet stands there."""
         [wanted] = _names([node])
         return self._pods(
+            "has-available-pod-on",
             f"{self.name} has an available pod on {wanted}",
             lambda world, ds: any(not pod.terminating and self._available(pod, ds) for pod in world.pods_on(self.uid, wanted)),
         )
@@ -176,12 +193,16 @@ class Awaited:
         """The node has a pod that the scheduler has bound to it, running or not."""
         [wanted] = _names([node])
         return self._pods(
-            f"{self.name} has a pod bound to {wanted}", lambda world, ds: any(pod.spec.node_name == wanted for pod in world.pods_of(ds))
+            "bound-to",
+            f"{self.name} has a pod bound to {wanted}",
+            lambda world, ds: any(pod.spec.node_name == wanted for pod in world.pods_of(ds)),
         )
 
     def pods_where(self, description: str, predicate: Callable[[list[Pod]], bool]) -> When:
         """Any further condition over its pods, sorted by node."""
-        return self._pods(description, lambda world, _: predicate(sorted(world.pods_of(self.uid), key=lambda pod: pod.target)))
+        return self._pods(
+            "pods-where", description, lambda world, _: predicate(sorted(world.pods_of(self.uid), key=lambda pod: pod.target))
+        )
 
     def _one_available(self, world: World, ds: DaemonSet, node: str) -> bool:
         there = list(world.pods_on(self.uid, node))
@@ -191,19 +212,19 @@ class Awaited:
     def _available(pod: Pod, ds: DaemonSet) -> bool:
         return is_available(pod, ds.spec.min_ready_seconds, time.time())
 
-    def _pods(self, description: str, predicate: Callable[[World, DaemonSet], bool]) -> When:
+    def _pods(self, kind: str, description: str, predicate: Callable[[World, DaemonSet], bool]) -> When:
         def holds(world: World) -> bool:
             ds = world.by_uid.get(self.uid)
             return ds is not None and predicate(world, ds)
 
-        return When(description, holds, self._see_pods, self._look("pods"))
+        return When(kind, description, holds, self._see_pods, self._look("pods"))
 
-    def _daemonset(self, description: str, predicate: Callable[[DaemonSet], bool]) -> When:
+    def _daemonset(self, kind: str, description: str, predicate: Callable[[DaemonSet], bool]) -> When:
         def holds(world: World) -> bool:
             ds = world.by_uid.get(self.uid)
             return ds is not None and predicate(ds)
 
-        return When(description, holds, self._see_status, self._look("daemonset", self.name))
+        return When(kind, description, holds, self._see_status, self._look("daemonset", self.name))
 
     def _see_pods(self, world: World) -> str:
         pods = sorted(world.pods_of(self.uid), key=lambda pod: pod.target)

@@ -121,7 +121,7 @@ class ScenarioCluster:
         except KubectlError as error:
             if "timed out waiting" not in error.result.err:
                 raise
-            raise WaitExpired(str(error), [f"{' '.join(what)}: {until}"]) from error
+            raise WaitExpired(str(error), [f"{' '.join(what)}: {until}"], [what[0]]) from error
 
     def kubectl_begun(self, *args: str) -> AbstractContextManager[Begun]:
         """Begin a kubectl in the scenario's namespace that goes on meanwhile; on leaving it is ended."""
@@ -210,7 +210,7 @@ class ScenarioCluster:
         def seen(_: World) -> bool:
             return any(entry.rv == version and entry.type in OBJECT_TYPES for entry in self._recorder.so_far())
 
-        self._recorder.until(When(f"pods/{name} is seen at resourceVersion {version}", seen))
+        self._recorder.until(When("seen", f"pods/{name} is seen at resourceVersion {version}", seen))
         return written
 
     # -- waiting for ----------------------------------------------------------------------------------------------------------------------
@@ -226,6 +226,7 @@ class ScenarioCluster:
             )
 
         return When(
+            "event",
             f"{agent.name} has {times} {reason} event(s)",
             lambda world: count(world) >= times,
             lambda world: f"{count(world)} of them",
@@ -235,11 +236,12 @@ class ScenarioCluster:
     def no_event(self, reason: str, agent: Agent) -> When:
         """Neither the DaemonSet nor one of its pods has an Event of this reason."""
         some = self.event(reason, agent)
-        return When(f"{agent.name} has no {reason} event", lambda world: not some.predicate(world), some.seen, some.look)
+        return When("no-event", f"{agent.name} has no {reason} event", lambda world: not some.predicate(world), some.seen, some.look)
 
     def without_node(self, node: Node) -> When:
         """The Node object is gone."""
         return When(
+            "without-node",
             f"nodes/{node.name} is gone",
             lambda world: node.name not in world.nodes,
             lambda _: "it is still there",
@@ -249,6 +251,7 @@ class ScenarioCluster:
     def tainted(self, node: Node, key: str) -> When:
         """The node has a taint of this key."""
         return When(
+            "tainted",
             f"nodes/{node.name} has the taint {key}",
             lambda world: node.name in world.nodes and any(taint.key == key for taint in world.nodes[node.name].spec.taints),
             lambda world: f"taints {[t.key for t in world.nodes[node.name].spec.taints]}" if node.name in world.nodes else "no such node",
@@ -313,6 +316,7 @@ class ScenarioCluster:
             )
 
         return When(
+            "pod",
             description,
             lambda world: predicate(world.pods.get(key)),
             seen,

@@ -44,6 +44,7 @@ class Trace:
             return self.past.authors(target, verb, subresource=subresource)
 
         return When(
+            "written",
             f"the audit log has a {verb} {subresource} of {target} by {by or 'somebody'}".replace("  ", " "),
             lambda _: by in authors() if by else bool(authors()),
             lambda _: f"by {', '.join(sorted(authors())) or 'nobody'}",
@@ -62,6 +63,7 @@ class Trace:
             return sorted(r.revision for r in records if r.metadata.controller is not None and r.metadata.controller.uid == agent.uid)
 
         return When(
+            "has-revisions",
             f"{agent.name} has revisions {list(numbers)}",
             lambda world: found(world) == sorted(numbers),
             lambda world: f"revisions {found(world)}",
@@ -81,6 +83,7 @@ class Trace:
             )
 
         return When(
+            "has-made-again",
             f"controllerrevisions/{revision.metadata.name} has been made again",
             again,
             lambda world: f"there are {sorted(there.metadata.name for there in world.revisions.values())}",

@@ -56,15 +56,22 @@ def should_continue(node: Node, daemonset: DaemonSet) -> bool:
     return eligibility(node, daemonset).stay
 
 
-def obstacle(node: Node, daemonset: DaemonSet) -> str:
-    """Why the DaemonSet should not run a pod there, in words; empty if it should."""
+class Obstacle(NamedTuple):
+    """Why a DaemonSet should not run a pod on a node: the sort of reason, and the reason in words."""
+
+    kind: str
+    why: str
+
+
+def obstacle(node: Node, daemonset: DaemonSet) -> Obstacle | None:
+    """Why the DaemonSet should not run a pod there; None if it should."""
     spec = daemonset.spec.template.spec
     if spec.node_name and spec.node_name != node.metadata.name:
-        return f"the template names node {spec.node_name}"
+        return Obstacle("another-node-is-named", f"the template names node {spec.node_name}")
     if not node_fits(spec, node):
-        return "node selector or required node affinity of the template does not match its labels"
+        return Obstacle("not-selected", "node selector or required node affinity of the template does not match its labels")
     taint = untolerated(of_daemon_pod(spec), node.spec.taints, "NoExecute", "NoSchedule")
     if taint is None:
-        return ""
+        return None
     value = f"={taint.value}" if taint.value else ""
-    return f"its taint {taint.key}{value}:{taint.effect} is not tolerated"
+    return Obstacle("untolerated-taint", f"its taint {taint.key}{value}:{taint.effect} is not tolerated")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,6 @@ from conformance.report.results import ScenarioResult
 
 #: The guarantee about what the controller says of its own work: where another is broken too, this one only repeats it.
 ECHO = "INV-9"
-#: What differs between two messages of one cause: what has a number in it, what is quoted, and names behind the word for their kind.
-_NAMES = re.compile(r"\b[\w./:-]*\d[\w./:-]*|[“\"'].*?[”\"']|(?<=DaemonSet )\S+|(?<=taint )\S+|\S+(?= of DaemonSet)")
 
 
 @dataclass(frozen=True)
@@ -36,13 +33,11 @@ class Cause:
 
 def causes(results: Iterable[ScenarioResult]) -> list[Cause]:
     """The causes of all failures and errors of a run: those of the most scenarios first."""
-    groups: dict[tuple[str, str], list[tuple[ScenarioResult, Broken | None]]] = {}
+    groups: dict[tuple[str, ...], list[tuple[ScenarioResult, Broken | None]]] = {}
     for result in results:
         if result.outcome in ("failed", "error"):
             broken = leading(result)
-            what = broken.message if broken is not None else words(result.reason)
-            kind = broken.guarantee if broken is not None else result.outcome
-            groups.setdefault((kind, "" if kind == ECHO else like(what)), []).append((result, broken))
+            groups.setdefault(_sort(result, broken), []).append((result, broken))
     found = [_cause(members) for members in groups.values()]
     return sorted(found, key=lambda cause: (cause.guarantee == ECHO, -len(cause.scenarios), not cause.guarantee))
 
@@ -53,9 +48,12 @@ def leading(result: ScenarioResult) -> Broken | None:
     return min(broken, key=lambda each: (each.guarantee == ECHO, each.at, each.seq), default=None)
 
 
-def like(text: str) -> str:
-    """A text without the names and numbers in it: what two messages of one cause have in common."""
-    return _NAMES.sub("#", text)
+def _sort(result: ScenarioResult, broken: Broken | None) -> tuple[str, ...]:
+    """What failures of one cause have in common; a failed assertion has that with other cases of its scenario alone."""
+    if broken is not None:
+        return broken.guarantee, "" if broken.guarantee == ECHO else broken.kind
+    names = result.reason.names if result.reason is not None else []
+    return (result.outcome, *(names or [result.id]))
 
 
 def _cause(members: Sequence[tuple[ScenarioResult, Broken | None]]) -> Cause:

@@ -25,10 +25,10 @@ WORST_FIRST: tuple[Outcome, ...] = ("error", "failed", "unknown", "left-out", "f
 #: not-offered  the cluster refused something while the scenario ran; `text` is its own answer
 #: version      the finding that the scenario proves (`text`: its id) does not cover this version
 #: skipped      pytest left it out for a reason that is not of this suite: `text`
-#: check        a check failed; `text` is its first line
+#: check        a check failed; `text` is its first line, `names` the kinds of the conditions that an expired wait was about
 #: guarantee    guarantees (`names`) were violated while everything that the scenario itself looked at was right
 #: undecided    guarantees (`names`) could not be decided; `text` is why
-#: broke        something broke that is no evidence; `text` is the error's type and first line
+#: broke        something broke that is no evidence; `text` is the error's type and first line, `names` its type alone
 Kind = Literal["lacks", "not-offered", "version", "skipped", "check", "guarantee", "undecided", "broke"]
 
 

@@ -80,10 +80,14 @@ def reason_of(
     if outcome == "failed" and (error is None or isinstance(error, PromiseBroken) or not isinstance(error, AGAINST)):
         return Reason("guarantee", names=[tally.id for tally in tallies if tally.violated])
     if outcome == "failed":
-        return Reason("check", text=_missed(error))
-    if outcome == "error":
-        return Reason("broke", text=f"{type(error).__name__}: {_first_line(error)}" if error is not None else "it did not get to its end")
-    return None
+        return Reason("check", text=_missed(error), names=list(error.kinds) if isinstance(error, WaitExpired) else [])
+    return _broke(error) if outcome == "error" else None
+
+
+def _broke(error: BaseException | None) -> Reason:
+    if error is None:
+        return Reason("broke", text="it did not get to its end")
+    return Reason("broke", text=f"{type(error).__name__}: {_first_line(error)}", names=[type(error).__name__])
 
 
 def checks_of(evidence: Evidence | None, run: ScenarioRun | None) -> list[Check]:

@@ -98,9 +98,9 @@ class Arrivals:
                 caught_up=self._caught_up(since),
                 access=self._access,
             )
-            unmet = [condition.description for condition in conditions if not condition.holds(self.world)]
+            unmet = [condition for condition in conditions if not condition.holds(self.world)]
         self._note("wait expired", {"for": wait.text, "within": limit})
-        raise WaitExpired(message, unmet)
+        raise _expired(message, unmet)
 
     def stays(self, *conditions: Condition, seconds: float, scale: float = 1.0) -> None:
         """Hold a window of `seconds` times `scale` open, at every event of which all conditions must hold; WaitExpired if one does not."""
@@ -118,7 +118,7 @@ class Arrivals:
                 raise wait.error
             message = waits.broken(wait, self._between(), after=after, seconds=length, access=self._access)
         self._note("window broken", {"for": wait.text, "after": round(after, 3)})
-        raise WaitExpired(message, [condition.description for condition in conditions])
+        raise _expired(message, conditions)
 
     @contextlib.contextmanager
     def _watched(self, wait: Wait) -> Iterator[None]:
@@ -158,3 +158,8 @@ class Arrivals:
         # From where the wait before this one ended: what the scenario did since then is the first cause to think of.
         fresh = min(self._arrived - self._told, len(self._history))
         return list(self._history)[len(self._history) - fresh :]
+
+
+def _expired(message: str, unmet: Iterable[Condition]) -> WaitExpired:
+    conditions = list(unmet)
+    return WaitExpired(message, [one.description for one in conditions], [one.kind for one in conditions])

@@ -13,8 +13,13 @@ from conformance.trace.world import World
 class Condition(Protocol):
     """A named predicate over the world that can say what there is instead.
 
-    `look` is a command with which a reader sees it on the cluster (may be empty).
+    `kind` is the sort of condition, the same whatever it names (`exactly-on`): what expired waits of one cause have in common. `look` is a
+    command with which a reader sees it on the cluster (may be empty).
     """
+
+    @property
+    def kind(self) -> str:
+        """What sort of condition it is, whatever it names."""
 
     @property
     def description(self) -> str:
@@ -35,6 +40,7 @@ class Condition(Protocol):
 class When:
     """A condition made of functions; for one-off waits and for tests."""
 
+    kind: str
     description: str
     predicate: Callable[[World], bool]
     seen: Callable[[World], str] = lambda _: "nothing is known"
@@ -52,6 +58,7 @@ class When:
 def all_of(*conditions: Condition) -> Condition:
     """One condition that holds when all of these hold at once."""
     return When(
+        "+".join(condition.kind for condition in conditions),
         " and ".join(condition.description for condition in conditions),
         lambda world: all(condition.holds(world) for condition in conditions),
         lambda world: "; ".join(condition.last_seen(world) for condition in conditions),

@@ -55,9 +55,9 @@ def test_every_promise_has_a_function_and_a_source() -> None:
         (None, (0, 0, 0, 0), "unknown"),
         (Mark.HELD, (2, 0, 0, 0), "holds"),
         (Mark.CHANCE, (2, 2, 0, 0), "holds"),
-        (Violation("bad."), (2, 2, 2, 0), "violated"),
+        (Violation("test", "bad."), (2, 2, 2, 0), "violated"),
         (Undecided("dark"), (2, 0, 0, 2), "unknown"),
-        ([Violation("bad."), Violation("worse.")], (4, 4, 4, 0), "violated"),
+        ([Violation("test", "bad."), Violation("test", "worse.")], (4, 4, 4, 0), "violated"),
         ([], (2, 2, 0, 0), "holds"),
     ],
 )
@@ -69,14 +69,14 @@ def test_what_is_said_is_counted(said: object, counts: tuple[int, int, int, int]
 
 
 def test_a_violation_is_what_was_seen_and_where() -> None:
-    tally = _run(_pods(1), _made(lambda step, memory: Violation("Something bad.", ("pods/p0",))))
+    tally = _run(_pods(1), _made(lambda step, memory: Violation("test", "Something bad.", ("pods/p0",))))
     [broken] = tally.violations
     assert (broken.guarantee, broken.message, broken.known) == (tally.id, "Something bad.", "")
     assert (broken.seq, broken.objects) == (2, ["pods/p0"])
 
 
 def test_violations_beyond_fifty_are_counted_and_not_kept() -> None:
-    tally = _run(_pods(60), _made(lambda step, memory: Violation("bad.")))
+    tally = _run(_pods(60), _made(lambda step, memory: Violation("test", "bad.")))
     assert (tally.violated, len(tally.violations)) == (60, 50)
 
 
@@ -96,14 +96,14 @@ def test_a_gap_leaves_undecided_who_looks_at_the_resource(on: tuple[str, ...], r
 def test_a_violation_wins_over_a_gap() -> None:
     h = _pods()
     h.gap("pods")
-    assert _run(h, _made(lambda step, memory: Violation("bad."))).verdict == "violated"
+    assert _run(h, _made(lambda step, memory: Violation("test", "bad."))).verdict == "violated"
 
 
 def test_what_a_list_shows_after_a_gap_is_no_violation() -> None:
     h = History()
     h.gap("pods")
     h.list(bare("p"))
-    tally = _run(h, _made(lambda step, memory: Violation("bad.")))
+    tally = _run(h, _made(lambda step, memory: Violation("test", "bad.")))
     assert (tally.violated, tally.undecided) == (0, 2)
 
 

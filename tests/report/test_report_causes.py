@@ -10,8 +10,8 @@ from conformance.report.results import Reason, ScenarioResult
 from tests.report import synthetic
 
 
-def broken(guarantee: str, message: str, at: float = 1.0, known: str = "") -> Broken:
-    return Broken(guarantee, 7, at, message, known=known)
+def broken(guarantee: str, message: str, at: float = 1.0, known: str = "", kind: str = "a-kind") -> Broken:
+    return Broken(guarantee, 7, at, message, known=known, kind=kind)
 
 
 def failed(name: str, *violations: Broken, **more: Any) -> ScenarioResult:
@@ -19,23 +19,20 @@ def failed(name: str, *violations: Broken, **more: Any) -> ScenarioResult:
     return synthetic.result(name, "failed", "It fails.", tallies=tallies, checks=[], **more)
 
 
-TAINT = "{} of DaemonSet {} was created for node {}, but its taint {} is not tolerated."
-
-
 def told(*results: ScenarioResult) -> list[tuple[str, int]]:
     return [(cause.guarantee, len(cause.scenarios)) for cause in causes(results)]
 
 
-def test_messages_that_differ_in_names_and_numbers_are_one_cause() -> None:
-    one = failed("P01.a", broken("INV-6", TAINT.format("agent-6th9x", "agent", "node-45", "node.kubernetes.io/not-ready:NoSchedule")))
-    other = failed("P02.b", broken("INV-6", TAINT.format("late-ts7jn", "late", "node-2", "dedicated=gpu:NoExecute")))
+def test_violations_of_one_kind_are_one_cause_whatever_they_name() -> None:
+    one = failed("P01.a", broken("INV-6", "created for node-45, but its taint a is not tolerated.", kind="untolerated-taint"))
+    other = failed("P02.b", broken("INV-6", "created for a node called Zwei, and so on.", kind="untolerated-taint"))
 
     assert told(one, other) == [("INV-6", 2)]
 
 
-def test_what_says_something_else_is_another_cause() -> None:
-    one = failed("P01.a", broken("INV-6", TAINT.format("agent-1", "agent", "node-1", "a:NoSchedule")))
-    other = failed("P02.b", broken("INV-6", "agent-2 of DaemonSet agent was created for node node-2, and there is no such node."))
+def test_another_kind_is_another_cause() -> None:
+    one = failed("P01.a", broken("INV-6", "created", kind="untolerated-taint"))
+    other = failed("P02.b", broken("INV-6", "created", kind="no-such-node"))
 
     assert told(one, other) == [("INV-6", 1), ("INV-6", 1)]
 
@@ -53,13 +50,22 @@ def test_a_known_deviation_is_no_cause() -> None:
     assert leading(failed("P01.a", broken("INV-3", "one too many", known="a-race"))) is None
 
 
-def test_a_failed_check_is_told_by_its_reason_and_its_claims() -> None:
-    waited = Reason("check", text="waited 60 s, and this did not come about:")
-    results = [failed(name, reason=waited) for name in ("P01.a", "P02.b")]
+def test_waits_for_the_same_kind_of_condition_are_one_cause() -> None:
+    results = [
+        failed("P01.a", reason=Reason("check", text="agent on a, b", names=["exactly-on"])),
+        failed("P02.b", reason=Reason("check", text="late on c", names=["exactly-on"])),
+        failed("P03.c", reason=Reason("check", text="late on c", names=["exactly-on", "status"])),
+    ]
 
-    [cause] = causes(results)
+    first, other = causes(results)
 
-    assert cause == Cause("", waited.text, (results[0], None), ("P01.a", "P02.b"), 2)
+    assert first == Cause("", "agent on a, b", (results[0], None), ("P01.a", "P02.b"), 2)
+    assert other.scenarios == ("P03.c",)
+
+
+def test_a_failed_assertion_is_a_cause_of_its_own_scenario() -> None:
+    says = Reason("check", text="assert 1 == 0")
+    assert told(failed("P01.a", reason=says), failed("P02.b", reason=says), failed("P02.b", reason=says)) == [("", 1), ("", 1)]
 
 
 def test_what_passed_has_no_cause() -> None:

@@ -54,7 +54,7 @@ def test_it(cluster, trace, deadly):
         run = str(cluster.facts.run).encode()
         [pid] = [pid for pid, said in running.items() if b"controller-manager" in said[0] and any(run in word for word in said)]
         os.kill(pid, 9)
-        trace.until(When("never", lambda _: False))
+        trace.until(When("test", "never", lambda _: False))
 '''
 )
 VANISHING = (
@@ -67,7 +67,7 @@ def test_it(cluster, trace, vanishing):
     """A scenario."""
     if vanishing:
         shutil.rmtree(cluster.facts.run)
-        trace.until(When("never", lambda _: False))
+        trace.until(When("test", "never", lambda _: False))
 '''
 )
 LEFT_OUT = (

@@ -35,7 +35,7 @@ def test_short(cluster, number):
 def test_long(cluster, trace):
     """A scenario that waits for what never comes."""
     Path("waiting").touch()
-    trace.until(When("never", lambda _: False))
+    trace.until(When("test", "never", lambda _: False))
 '''
 SLOW_END = """
 from pathlib import Path

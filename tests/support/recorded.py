@@ -25,6 +25,7 @@ def node(name: str, rv: int, **labels: str) -> Json:
 
 def has(name: str) -> When:
     return When(
+        "there",
         f"pods/{name} is there",
         lambda world: ("ns", name) in world.pods,
         lambda world: ", ".join(name for _, name in world.pods) or "no pods",

@@ -101,5 +101,5 @@ def test_line(entry: Entry, told: str) -> None:
 
 
 def test_describe() -> None:
-    holds, fails = When("yes", lambda world: True), When("no", lambda world: False, lambda world: "what is")
+    holds, fails = When("test", "yes", lambda world: True), When("test", "no", lambda world: False, lambda world: "what is")
     assert describe([holds, fails], World()) == ["  holds      yes", "  does not   no", "             last seen: what is"]

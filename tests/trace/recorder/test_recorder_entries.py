@@ -48,7 +48,7 @@ def test_everything_is_recorded_in_the_stores_order(server: StandIn, make: Calla
     # The streams are not in step: pods say 14 before nodes say 12.
     server.say(PODS, event("ADDED", pod("a", 14)))
     server.say(NODES, event("MODIFIED", node("n", 12, x="y")))
-    recorder.until(has("a"), When("label", lambda world: "x" in world.nodes["n"].metadata.labels))
+    recorder.until(has("a"), When("test", "label", lambda world: "x" in world.nodes["n"].metadata.labels))
     recording = recorder.stop()
     assert recording.late == 0
     assert changes(recording.entries) == ["listed n 3", "listed old 4", "action create", "modified n 12", "added a 14"]
@@ -88,9 +88,9 @@ def test_late_entries_are_counted_and_the_file_is_sorted(server: StandIn, make: 
     judged: list[Entry] = []
     recorder = make(on_entry=judged.append, window=0.0)
     server.say(PODS, event("ADDED", pod("a", 14)))
-    recorder.until(When("judged", lambda world: any(entry.rv == 14 for entry in judged)), within=LIMIT)
+    recorder.until(When("test", "judged", lambda world: any(entry.rv == 14 for entry in judged)), within=LIMIT)
     server.say(NODES, event("ADDED", node("n", 12)))
-    recorder.until(When("node", lambda world: "n" in world.nodes))
+    recorder.until(When("test", "node", lambda world: "n" in world.nodes))
     recording = recorder.stop()
     assert recording.late == 1
     assert changes(judged) == ["added a 14", "added n 12"]
@@ -103,7 +103,7 @@ def test_events_are_ordered_by_arrival(server: StandIn, make: Callable[..., Reco
     server.say(PODS, event("ADDED", pod("a", 14)))
     recorder.until(has("a"))
     server.say(path("events", "ns"), event("ADDED", obj("e", 3, reason="Created")))
-    recorder.until(When("event", lambda world: ("ns", "e") in world.events))
+    recorder.until(When("test", "event", lambda world: ("ns", "e") in world.events))
     assert changes(recorder.stop().entries) == ["added a 14", "added e"]
 
 
@@ -152,7 +152,7 @@ def test_a_judge_that_breaks_is_not_silent(server: StandIn, make: Callable[..., 
     recorder = make(on_entry=judge)
     server.say(PODS, event("ADDED", pod("a", 11)))
     with pytest.raises(LookupError):
-        recorder.until(When("never", lambda world: False), within=LIMIT)
+        recorder.until(When("test", "never", lambda world: False), within=LIMIT)
     with pytest.raises(LookupError):
         recorder.stop()
     assert changes(list(read(recorder._file)[1])) == ["added a 11"], "what was recorded is kept"
@@ -179,7 +179,7 @@ def test_a_killed_run_leaves_what_it_saw(server: StandIn, make: Callable[..., Re
     judged: list[Entry] = []
     recorder = make(on_entry=judged.append)
     server.say(PODS, event("ADDED", pod("a", 11)))
-    recorder.until(When("written", lambda world: any(entry.rv == 11 for entry in judged)), since=11, within=LIMIT)
+    recorder.until(When("test", "written", lambda world: any(entry.rv == 11 for entry in judged)), since=11, within=LIMIT)
     _, entries = read(partial_of(recorder._file))
     seen: list[Entry] = []
     with pytest.raises(TraceError):
@@ -192,7 +192,7 @@ def test_so_far_is_sorted(server: StandIn, make: Callable[..., Recorder]) -> Non
     server.say(PODS, event("ADDED", pod("a", 14)))
     recorder.until(has("a"))
     server.say(NODES, event("ADDED", node("n", 12)))
-    recorder.until(When("node", lambda world: "n" in world.nodes))
+    recorder.until(When("test", "node", lambda world: "n" in world.nodes))
     assert changes(recorder.so_far()) == ["added n 12", "added a 14"]
 
 
@@ -229,7 +229,7 @@ def test_of_a_node_nothing_is_kept_that_is_not_judged(server: StandIn, make: Cal
     changed = json.loads(json.dumps(moved))
     changed["metadata"] |= {"resourceVersion": "12", "labels": {"x": "secret-no-more"}}
     server.say(NODES, event("MODIFIED", moved), event("MODIFIED", changed))
-    recorder.until(When("label", lambda world: "x" in world.nodes["n"].metadata.labels))
+    recorder.until(When("test", "label", lambda world: "x" in world.nodes["n"].metadata.labels))
     recording = recorder.stop()
     assert changes(recording.entries) == ["listed n 3", "modified n 12"]
     text = recording.file.read_text()

@@ -18,7 +18,9 @@ from conformance.trace.world import World
 
 
 def is_ready(name: str) -> When:
-    return When(f"{name} is ready", lambda world: ("ns", name) in world.pods and world.pods["ns", name].ready, lambda world: "not ready")
+    return When(
+        "test", f"{name} is ready", lambda world: ("ns", name) in world.pods and world.pods["ns", name].ready, lambda world: "not ready"
+    )
 
 
 def test_a_state_of_one_event_is_not_missed(server: StandIn, make: Callable[..., Recorder]) -> None:
@@ -71,7 +73,7 @@ def test_only_the_last_changes_are_shown(server: StandIn, make: Callable[..., Re
     recorder = make()
     server.say(PODS, *(event("MODIFIED", pod("a", rv, ready=rv % 2 == 0)) for rv in range(11, 51)))
     with pytest.raises(WaitExpired) as caught:
-        recorder.until(When("rv 50 was seen, and that is not enough", lambda world: False), since=50, within=0.5)
+        recorder.until(When("test", "rv 50 was seen, and that is not enough", lambda world: False), since=50, within=0.5)
     shown = [line for line in str(caught.value).splitlines() if "pods/a modified" in line]
     assert "the last 15 of 40 changes in between" in str(caught.value)
     assert len(shown) == 15
@@ -137,6 +139,6 @@ def test_a_condition_that_raises_ends_the_wait(server: StandIn, make: Callable[.
     recorder = make()
     threading.Timer(0.02, server.say, (PODS, event("ADDED", pod("a", 11)))).start()
     with pytest.raises(LookupError):
-        recorder.until(When("x", broken), within=LIMIT)
+        recorder.until(When("test", "x", broken), within=LIMIT)
     server.say(PODS, event("ADDED", pod("b", 12)))
     recorder.until(has("b"), within=LIMIT)
