@@ -195,7 +195,8 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         worker.settings,
         worker.binaries["kubectl"],
         worker.manifests,
-        scenario=mark.args[0],
+        family=mark.args[0],
+        scenario=suite.identity(mark.args[0], request.function.__name__),
         node_id=request.node.nodeid,
         claims=suite.claims_of(request.node),
     )

@@ -238,8 +238,9 @@ def run_or_none(folder: Path) -> Run | None:
 
 
 def run(folder: Path) -> Run:
-    """What run.json says; a run that died before it was written has unknown facts, and says so."""
-    return run_or_none(folder) or Run(suite="unknown", kubernetes="unknown", cluster="unknown", format=FORMAT)
+    """What run.json says; what a run that died could not write there yet is unknown, and says so."""
+    known = run_or_none(folder) or Run(suite="unknown", kubernetes="", cluster="unknown", format=FORMAT)
+    return msgspec.structs.replace(known, kubernetes=known.kubernetes or "unknown")
 
 
 def results(folder: Path) -> list[ScenarioResult]:

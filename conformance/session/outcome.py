@@ -19,7 +19,7 @@ from conformance.guarantees.judge import Tally
 from conformance.handles.evidence import AGAINST, Evidence
 from conformance.report.results import FORMAT, Outcome, Reason, ScenarioResult
 from conformance.session import suite
-from conformance.session.run import PromiseBroken, ScenarioRun
+from conformance.session.run import PromiseBroken, ScenarioRun, stem_of
 from conformance.session.settings import Settings
 
 EVIDENCE = pytest.StashKey[Evidence]()
@@ -197,6 +197,6 @@ def skip_reason(report: pytest.TestReport) -> str:
 
 def save(result: ScenarioResult, folder: Path) -> None:
     """Write the result where the reports look for it, whole or not at all."""
-    target = folder / "scenarios" / f"{Path(result.trace).stem or ''.join(c if c.isalnum() else '-' for c in result.node_id)}.json"
+    target = folder / "scenarios" / f"{stem_of(result.node_id)}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     whole.write(target, msgspec.json.encode(result))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import hashlib
 import secrets
 import shlex
 from collections.abc import Mapping
@@ -30,6 +31,16 @@ from conformance.trace.waits import Access
 NAMESPACE_LABELS = {"app.kubernetes.io/managed-by": "daemonset-conformance", "pod-security.kubernetes.io/enforce": "privileged"}
 
 
+#: Characters of a node id that are kept in the names of its files: with what comes after them they fit every file system.
+_READABLE = 150
+
+
+def stem_of(node_id: str) -> str:
+    """What the files of a pytest item are called: the readable part of its node id, and a sum of all of it, as others may look the same."""
+    readable = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in node_id.rpartition("/")[2].replace("::", "-"))
+    return f"{readable[:_READABLE].rstrip('-')}-{hashlib.sha256(node_id.encode()).hexdigest()[:6]}"
+
+
 class PromiseBroken(ConformanceError, AssertionError):
     """A guarantee was violated while the scenario ran."""
 
@@ -38,10 +49,19 @@ class ScenarioRun:
     """One scenario on one cluster, from its namespace to its verdicts."""
 
     def __init__(
-        self, cluster: Cluster, settings: Settings, kubectl: Path, manifests: Path, *, scenario: str, node_id: str, claims: list[str]
+        self,
+        cluster: Cluster,
+        settings: Settings,
+        kubectl: Path,
+        manifests: Path,
+        *,
+        family: str,
+        scenario: str,
+        node_id: str,
+        claims: list[str],
     ) -> None:
         self.host = cluster
-        self.namespace = f"{scenario.lower()}-{secrets.token_hex(3)}"
+        self.namespace = f"{family.lower()}-{secrets.token_hex(3)}"
         self._kubectl = kubectl
         self._manifests = manifests
         facts = cluster.facts
@@ -58,7 +78,7 @@ class ScenarioRun:
             suite=conformance.__version__,
         )
         self.judge = Judge(audited=self.header.audited)
-        stem = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in node_id.rpartition("/")[2].replace("::", "-"))
+        stem = stem_of(node_id)
         self.file = settings.report / "traces" / f"{stem}.jsonl"
         self._diagnostics = settings.report / "diagnostics" / stem
         self.recorder = Recorder(

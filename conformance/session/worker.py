@@ -14,6 +14,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import conformance
@@ -134,6 +135,13 @@ class Worker:
             self.prepare()
         self.items = [item.nodeid for item in scenarios]
         folder.clear(self.settings.report, self.run)
+        # What was selected is known however this process ends: pytest-xdist kills workers that are slow to.
+        chosen = Run(suite=conformance.__version__, kubernetes="", cluster=self.settings.cluster, format=FORMAT, items=self.items)
+        with folder.writing(self.settings.report):
+            folder.save_run(self.settings.report, msgspec.structs.replace(chosen, deselected=self.deselected, started=self._begin()))
+
+    def _begin(self) -> str:
+        return datetime.datetime.fromtimestamp(self._started, datetime.UTC).isoformat(timespec="seconds")
 
     def tell_worker(self, told: dict[str, Any]) -> None:
         """In the controller: hand a pytest-xdist worker what it needs to know."""
@@ -259,7 +267,7 @@ class Worker:
             cluster=facts.provider if facts else self.settings.cluster,
             capabilities=sorted(facts.capabilities) if facts else [],
             lacking={str(capability): why for capability, why in facts.lacking.items()} if facts else {},
-            started=datetime.datetime.fromtimestamp(self._started, datetime.UTC).isoformat(timespec="seconds"),
+            started=self._begin(),
             seconds=round(now - self._started, 1),
             command="" if self.is_worker else shlex.join(["pytest", *self.config.invocation_params.args]),
             components={name: describe(path, name) for name, path in self.settings.overrides.items()},

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from conformance.report import folder
+from conformance.report.folder import missing
+
 ROOT = Path(__file__).parents[2]
 #: Seconds until a run hangs. On an idle machine an end takes two; on one that is loaded a hundredfold it is still what it was asked that
 #: tells a run that ends in order from one that tries again and again.
@@ -109,6 +112,20 @@ def test_in_mid_scenario_what_ran_is_reported(project: Path, workers: list[str],
     assert statement["complete"] is False
     assert statement["outcomes"] == {"passed": 1}, said
     assert (project / "report" / "index.html").is_file()
+
+
+def test_of_a_run_that_is_killed_it_is_known_what_was_selected(project: Path) -> None:
+    run = begin(project, "-n", "2")
+    appears(project / "waiting", run)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait(LIMIT)
+    report = project / "report"
+    [problem] = missing(folder.run(report), folder.results(report))
+    assert re.search(r"of 4 selected pytest items left no result \(.*test_long\): the run stopped early", problem)
+    deadline = time.monotonic() + LIMIT
+    while list(project.glob("dsc-*/c-*")):  # its supervisor notices, and ends it
+        assert time.monotonic() < deadline, "a cluster was left behind"
+        time.sleep(0.1)
 
 
 def test_before_anything_ran_the_report_of_the_run_before_is_kept(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import pytest
@@ -12,7 +13,7 @@ from conformance.guarantees.judge import Broken, Tally
 from conformance.handles.evidence import Evidence
 from conformance.report.results import Outcome
 from conformance.session.outcome import checks_of, outcome_of
-from conformance.session.run import ScenarioRun
+from conformance.session.run import ScenarioRun, stem_of
 
 
 class Run:
@@ -78,3 +79,17 @@ def test_a_count_is_wrong_only_by_what_is_said_of_its_own_daemonset() -> None:
         Check(["000-01"], held=False, guarantee="INV-12", object="daemonsets/agent"),
         Check(["000-02"], held=True, guarantee="INV-12", object="daemonsets/other"),
     ]
+
+
+def test_no_two_items_share_their_files() -> None:
+    ids = [
+        "a/test_x.py::test_y[1 2]",
+        "b/test_x.py::test_y[1 2]",
+        "a/test_x.py::test_y[1_2]",
+        "a/test_x.py::test_y[1-2]",
+        "a/x.py::" + "y" * 900,
+    ]
+    stems = {stem_of(each) for each in ids}
+    assert len(stems) == len(ids)
+    assert max(len(stem) for stem in stems) < 200
+    assert all(re.fullmatch(r"[\w-]+", stem) for stem in stems)
