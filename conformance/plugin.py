@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
@@ -194,7 +193,7 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         host,
         worker.settings,
         worker.binaries["kubectl"],
-        worker.manifests,
+        request.config.rootpath / "manifests",
         family=mark.args[0],
         scenario=suite.identity(mark.args[0], request.function.__name__),
         node_id=request.node.nodeid,
@@ -238,7 +237,10 @@ def trace(cluster: ScenarioCluster, scenario_run: ScenarioRun) -> Trace:  # noqa
 
 @pytest.fixture
 def daemonset(cluster: ScenarioCluster) -> Callable[..., Agent]:
-    """Create a DaemonSet from a file below manifests/: `daemonset("agent.yaml", node_selector={...}, spec={...}, template={...})`."""
+    """Create a DaemonSet from a manifest: `daemonset("agent.yaml", node_selector={...}, spec={...}, template={...})`.
+
+    Its file is looked for in the folder `manifests` of pytest's root, and then among the suite's own.
+    """
 
     def create(
         manifest: str,
@@ -372,8 +374,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """What the run showed, in a few lines, and where to read more."""
     for line in config.stash[WORKER].summary:
         terminalreporter.write_line(shortened(printable(line)))
-
-
-def manifests_of(config: pytest.Config) -> Path:
-    """Where the manifests are: beside the scenarios."""
-    return config.rootpath / "manifests"

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from conformance import shipped
 from conformance.clusters.protocol import Behaviour, Cluster, Component, Node, Nodes
 from conformance.errors import ApiError, WaitExpired
 from conformance.handles.daemonset import NEXT_IMAGE, Agent
@@ -45,7 +46,7 @@ class ScenarioCluster:
     def manifest(self, name: str, *, spec: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The object of a file below manifests/, put into the scenario's namespace; `spec` is merged into its spec."""
         # Not manifests.load(): some of these files are wrong on purpose.
-        body: dict[str, Any] = yaml.safe_load(text_of(self._manifests, name))
+        body: dict[str, Any] = yaml.safe_load(text_of(name, self._manifests, shipped.manifests()))
         body = merge(body, {"metadata": {"namespace": self.namespace}})
         return body if spec is None else merge(body, {"spec": spec})
 
@@ -54,7 +55,7 @@ class ScenarioCluster:
 
         Where the cluster wants a DaemonSet otherwise than it stands there (`adapted`), the text is that of the adapted one.
         """
-        text = text_of(self._manifests, name)
+        text = text_of(name, self._manifests, shipped.manifests())
         if own_namespace:
             text = re.sub(r"(?m)^( *namespace:) .*$", rf"\1 {self.namespace}", text)
         try:
@@ -188,7 +189,7 @@ class ScenarioCluster:
 
     def bare_pod(self, name: str, node: Node, *, labels: Mapping[str, str]) -> dict[str, Any]:
         """A pod nobody owns, put on a node by hand (spec.nodeName: the scheduler is not asked)."""
-        container = load(self._manifests / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+        container = load(shipped.manifests() / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
         container = {**container, "image": relocated(container["image"], self.facts.images)}
         spec = {"nodeName": node.name, "containers": [container], "terminationGracePeriodSeconds": 1}
         return {
@@ -200,7 +201,7 @@ class ScenarioCluster:
 
     def image(self, image: str) -> dict[str, Any]:
         """A merge patch for the template of manifests/agent.yaml that changes the image and nothing else."""
-        containers = load(self._manifests / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"]
+        containers = load(shipped.manifests() / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"]
         return {"spec": {"containers": [{**container, "image": image} for container in containers]}}
 
     def _seen(self, written: dict[str, Any]) -> dict[str, Any]:

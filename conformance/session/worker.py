@@ -6,7 +6,6 @@ import contextlib
 import datetime
 import platform
 import secrets
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ import msgspec
 import pytest
 
 import conformance
+from conformance import shipped
 from conformance.clusters.embedded import EmbeddedProvider
 from conformance.clusters.embedded.runs import sweep
 from conformance.clusters.protocol import Facts
@@ -27,7 +27,7 @@ from conformance.errors import Unwritable
 from conformance.printable import printable
 from conformance.report import folder, terminal, write
 from conformance.report.results import FORMAT, Run, ScenarioResult
-from conformance.session import existing, kind, selection, suite
+from conformance.session import existing, invoking, kind, selection, suite
 from conformance.session.ending import Ending
 from conformance.session.lease import Leasable, Lease
 from conformance.session.settings import Settings, runs_folder
@@ -48,7 +48,6 @@ class Worker:
         self.config = config
         self.settings = settings
         self.is_worker = hasattr(config, "workerinput")
-        self.manifests = config.rootpath / "manifests"
         self.lease = Lease(self._open, say=self.say, kubectl=lambda: str(self.binaries["kubectl"]))
         self.summary: list[str] = []
         self.existing: existing.Existing | None = None
@@ -269,11 +268,11 @@ class Worker:
             lacking={str(capability): why for capability, why in facts.lacking.items()} if facts else {},
             started=self._begin(),
             seconds=round(now - self._started, 1),
-            command="" if self.is_worker else shlex.join(["pytest", *self.config.invocation_params.args]),
+            command="" if self.is_worker else invoking.command(self.config),
             components={name: describe(path, name) for name, path in self.settings.overrides.items()},
             format=FORMAT,
             platform={"python": platform.python_version(), "system": platform.platform()},
-            scenarios=suite.functions(self.config.rootpath / "scenarios"),
+            scenarios=suite.functions(shipped.scenarios()),
             items=self.items,
             deselected=self.deselected,
             stopped=self.ending.by,
