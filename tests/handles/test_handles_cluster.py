@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from conformance.handles.cluster import ScenarioCluster
+from conformance.handles.cluster import BARE, ScenarioCluster
+from conformance.kube.manifests import load
 from conformance.kube.records import Meta, Pod, PodStatus
 from conformance.trace.world import World
 
@@ -26,3 +29,8 @@ def test_a_failed_pod_is_one_that_is_there(pods: list[Pod], holds: bool) -> None
     world = World()
     world.pods.update({(pod.metadata.namespace, pod.metadata.name): pod for pod in pods})
     assert cluster.pod_failed("a").holds(world) == holds
+
+
+def test_a_bare_pod_is_like_those_of_the_smallest_daemonset() -> None:
+    [agent] = load(Path(__file__).parents[2] / "manifests" / "agent.yaml")
+    assert agent["spec"]["template"]["spec"]["containers"] == [BARE]
