@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from typing import Any, NoReturn
 
 import pytest
@@ -14,15 +14,14 @@ import pytest
 import conformance
 from conformance.errors import ClusterError, ConformanceError, LeaseLost, NotOffered, Unwritable, UsageError, shortened
 from conformance.handles.cluster import ScenarioCluster
-from conformance.handles.daemonset import Agent
+from conformance.handles.creating import Create
 from conformance.handles.evidence import Evidence, collecting
 from conformance.handles.trace import Trace
-from conformance.kube.manifests import merge, merge_template
 from conformance.printable import printable
 from conformance.report import allure, junit
 from conformance.report.reasons import words
 from conformance.report.results import Reason
-from conformance.session import kind, needing, ordering, outcome, settings, suite
+from conformance.session import kind, marking, needing, ordering, outcome, settings, spelling, suite
 from conformance.session.run import ScenarioRun
 from conformance.session.worker import Worker
 
@@ -111,8 +110,11 @@ def _told_once(session: pytest.Session) -> Iterator[None]:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Build the components, once, before xdist starts its workers."""
+    """Look for words that there are not, and build the components: once, before xdist starts its workers."""
     worker = session.config.stash[WORKER]
+    if not worker.is_worker:
+        with _told_once(session):
+            spelling.check(session.config)
     if worker.wants_scenarios:
         _widen(session.config)
         with _told_once(session):
@@ -141,9 +143,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Check the claims that scenarios name, and start the long scenarios first."""
+    """Check what scenarios name and lack, and start the long ones first."""
     try:
-        ordering.check_claims(items)
+        marking.check(items)
     except UsageError as error:
         if not (worker := config.stash[WORKER]).is_worker:
             raise pytest.UsageError(str(error)) from None
@@ -236,30 +238,12 @@ def trace(cluster: ScenarioCluster, scenario_run: ScenarioRun) -> Trace:  # noqa
 
 
 @pytest.fixture
-def daemonset(cluster: ScenarioCluster) -> Callable[..., Agent]:
+def daemonset(cluster: ScenarioCluster) -> Create:
     """Create a DaemonSet from a manifest: `daemonset("agent.yaml", node_selector={...}, spec={...}, template={...})`.
 
     Its file is looked for in the folder `manifests` of pytest's root, and then among the suite's own.
     """
-
-    def create(
-        manifest: str,
-        *,
-        name: str = "",
-        node_selector: Mapping[str, str] | None = None,
-        spec: Mapping[str, Any] | None = None,
-        template: Mapping[str, Any] | None = None,
-    ) -> Agent:
-        body = cluster.manifest(manifest)
-        if name:
-            body = merge(body, {"metadata": {"name": name}})
-        if node_selector is not None:
-            body = merge(body, {"spec": {"template": {"spec": {"nodeSelector": dict(node_selector)}}}})
-        body = merge(body, {"spec": {**dict(spec or {})}})
-        body["spec"]["template"] = merge_template(body["spec"]["template"], template or {})
-        return cluster.apply(body)
-
-    return create
+    return Create(cluster)
 
 
 @pytest.fixture(scope="session")

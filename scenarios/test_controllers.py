@@ -1,10 +1,6 @@
 """Components of the control plane that stand still or die, and what becomes of DaemonSets meanwhile."""
 
-from collections.abc import Callable
-
-from conformance import Agent, Capability, ScenarioCluster, Trace, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, ScenarioCluster, Trace, needs, scenario, shows
 
 
 @scenario("X05", seconds=20)

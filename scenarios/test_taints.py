@@ -1,14 +1,11 @@
 """Taints, tolerations and cordoned nodes."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, claim, finding, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, ScenarioCluster, Trace, claim, finding, needs, scenario, shows
 
 AUTOMATIC = {
     ("node.kubernetes.io/not-ready", "Exists", "NoExecute"),
@@ -96,7 +93,7 @@ def test_noschedule_keeps_the_running_pod_and_admits_no_new_one(cluster: Scenari
     before = agent.uids()
 
     tainted.taint("dedicated", "NoSchedule", "gpu")
-    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")  # the taint alone lets the controller not look
+    agent.touch()  # the taint alone lets the controller not look
     trace.until(agent.status(desired_number_scheduled=1, number_misscheduled=1))
     trace.stays(agent.keeps(before), seconds=3)
     cluster.delete_pod(agent.pod_on(tainted).metadata.name)

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 from conformance import shipped
-from conformance.clusters.protocol import Behaviour, Cluster, Component, Node, Nodes
-from conformance.errors import ApiError, WaitExpired
+from conformance.clusters.protocol import Behaviour, Capability, Cluster, Component, Node, Nodes
+from conformance.errors import ApiError, NotOffered, WaitExpired
+from conformance.handles import refusing
 from conformance.handles.daemonset import NEXT_IMAGE, Agent
 from conformance.kube.begun import Begun
 from conformance.kube.kubectl import Kubectl, KubectlError
@@ -22,7 +23,6 @@ from conformance.kube.records import Pod
 from conformance.kube.resources import path
 from conformance.process import Result
 from conformance.trace.conditions import When
-from conformance.trace.entries import OBJECT_TYPES
 from conformance.trace.recorder import Recorder
 from conformance.trace.world import World
 
@@ -129,6 +129,38 @@ class ScenarioCluster:
         self._recorder.action("kubectl " + " ".join(args), self.namespace)
         return self._kubectl.begun("--namespace", self.namespace, *args, within=KUBECTL_LIMIT * self.facts.time_scale)
 
+    def rollout_status(self, agent: Agent, *, timeout: float = 60.0, watch: bool = True, revision: int = 0) -> Result:
+        """What `kubectl rollout status` says of a DaemonSet, whatever its exit code; it gives up after `timeout` seconds.
+
+        With watch=False it says one line and is content (`--watch=false`); `revision` is `--revision`. KubectlError if the API server
+        could not be asked: that says nothing of a rollout.
+        """
+        flags = [f"--timeout={timeout * self.facts.time_scale:g}s"] if watch else ["--watch=false"]
+        flags += [f"--revision={revision}"] if revision else []
+        done = self.kubectl("rollout", "status", f"daemonset/{agent.name}", *flags, check=False)
+        if not done.ok and not (failed := KubectlError(done)).answered:
+            raise failed
+        return done
+
+    def quota(self, *, pods: int) -> AbstractContextManager[None]:
+        """Let a ResourceQuota of so many pods stand in the scenario's namespace while the block runs; one at a time.
+
+        It is in force when the block begins, and no longer when the block has ended; nobody wakes a controller then.
+        """
+        what = refusing.quota(self.namespace, {"pods": pods}, self.facts.labels)
+        return refusing.in_force(self.api, self._recorder, what, limit=refusing.LIMIT * self.facts.time_scale)
+
+    def refuse_pods(self, *nodes: Node) -> AbstractContextManager[None]:
+        """Let a ValidatingAdmissionPolicy refuse new pods of the scenario's namespace while the block runs; one at a time.
+
+        Those for these nodes are refused, bound to them or aimed at them as the controller aims daemon pods; without nodes, all. It is in
+        force when the block begins, and no longer when the block has ended. It needs Capability.ADMISSION_POLICY.
+        """
+        if (reason := self.facts.lacking.get(Capability.ADMISSION_POLICY)) is not None:
+            raise NotOffered(f"refuse_pods: {reason}")
+        what = refusing.policy(self.namespace, [node.name for node in nodes], self.facts.labels)
+        return refusing.in_force(self.api, self._recorder, what, limit=refusing.LIMIT * self.facts.time_scale)
+
     def create_pod(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Create a bare pod in the scenario's namespace."""
         self._recorder.action("create", f"pods/{manifest['metadata'].get('name', '')}")
@@ -205,13 +237,8 @@ class ScenarioCluster:
         return {"spec": {"containers": [{**container, "image": image} for container in containers]}}
 
     def _seen(self, written: dict[str, Any]) -> dict[str, Any]:
-        """Return when the trace has reached this write: what is waited for next must not be taken for true before it has happened."""
-        name, version = written["metadata"]["name"], int(written["metadata"]["resourceVersion"])
-
-        def seen(_: World) -> bool:
-            return any(entry.rv == version and entry.type in OBJECT_TYPES for entry in self._recorder.so_far())
-
-        self._recorder.until(When("seen", f"pods/{name} is seen at resourceVersion {version}", seen))
+        """What is waited for next must not be taken for true before this write is seen."""
+        self._recorder.wrote(int(written["metadata"]["resourceVersion"]))
         return written
 
     # -- waiting for ----------------------------------------------------------------------------------------------------------------------

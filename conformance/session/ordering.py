@@ -1,20 +1,8 @@
-"""Which scenario starts when, and whether the claims it names exist."""
+"""Which scenario starts when."""
 
 from __future__ import annotations
 
 import pytest
-
-from conformance.claims import findings, registry
-from conformance.session import suite
-
-
-def check_claims(items: list[pytest.Item]) -> None:
-    """Raise UsageError if a scenario names a claim or a finding that there is not."""
-    scenarios = [item for item in items if item.get_closest_marker("scenario") is not None]
-    named = dict.fromkeys(claim for item in scenarios for claim in suite.claims_of(item))
-    if named:
-        registry.resolve(tuple(named))
-    findings.resolve(name for item in scenarios for mark in item.iter_markers("finding") for name in mark.args)
 
 
 def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
