@@ -7,6 +7,9 @@ import pytest
 from conformance.claims import findings, registry
 from conformance.session import suite
 
+#: What a scenario takes that does not say how long.
+USUAL = 5.0
+
 
 def check_claims(items: list[pytest.Item]) -> None:
     """Raise UsageError if a scenario names a claim or a finding that there is not."""
@@ -34,4 +37,4 @@ def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]
 def seconds(item: pytest.Item) -> float:
     """How long a scenario says it takes."""
     mark = item.get_closest_marker("scenario")
-    return float(mark.kwargs.get("seconds", 5.0)) if mark else 0.0
+    return float(mark.kwargs.get("seconds", USUAL)) if mark else 0.0
