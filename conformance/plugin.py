@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, NoReturn
 
 import pytest
@@ -18,10 +18,10 @@ from conformance.handles.creating import Create
 from conformance.handles.evidence import Evidence, collecting
 from conformance.handles.trace import Trace
 from conformance.printable import printable
-from conformance.report import allure, junit
+from conformance.report import allure, junit, terminal
 from conformance.report.reasons import words
-from conformance.report.results import Reason
-from conformance.session import kind, marking, needing, ordering, outcome, settings, spelling, suite
+from conformance.report.results import Reason, ScenarioResult
+from conformance.session import display, kind, marking, needing, ordering, outcome, settings, spelling, suite
 from conformance.session.run import ScenarioRun
 from conformance.session.worker import Worker
 
@@ -119,6 +119,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         _widen(session.config)
         with _told_once(session):
             worker.prepare()
+        if not worker.is_worker:
+            display.start(session.config, worker.settings.cluster)
 
 
 def _widen(config: pytest.Config) -> None:
@@ -304,24 +306,33 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     reports[report.when] = report
     if report.skipped and report.when == "setup":
         report.user_properties.append(LEFT_OUT)
-    if report.when == "call":
+    if report.when in ("call", "teardown") or allure.listening():
         result = outcome.result_of(item, reports, run, worker.settings, worker.settings.minor, item.stash.get(ERROR, None))
-        report.user_properties.extend(junit.properties(result, worker.facts))
-        allure.attach(result, worker.facts, worker.settings.report)
-    if report.when == "teardown":
-        outcome.save(
-            outcome.result_of(item, reports, run, worker.settings, worker.settings.minor, item.stash.get(ERROR, None)),
-            worker.settings.report,
-        )
+        _told(report, result, worker)
     return report
 
 
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+def _told(report: pytest.TestReport, result: ScenarioResult, worker: Worker) -> None:
+    """Hand what is known of an item after a phase to those who want it then."""
+    match report.when:
+        case "setup":
+            allure.identify(result, worker.settings.minor.minor, worker.settings.cluster)
+        case "call":
+            report.user_properties.extend(junit.properties(result, worker.facts))
+            allure.attach(result, worker.settings.report)
+        case "teardown":
+            allure.conclude(result)
+            outcome.save(result, worker.settings.report)
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:
     """A proven deviation is neither a failure nor an ordinary pass; what was left out is told by reason, at the end."""
     if report.skipped and LEFT_OUT in report.user_properties:
-        return "left out", "s", "LEFT OUT"
-    if report.when == "call" and report.passed and ("conformance.outcome", "finding") in report.user_properties:
-        return "finding", "d", "FINDING"
+        return "left out", "s", ("LEFT OUT", terminal.MARKUP["quiet"])
+    if report.when == "call" and report.passed:
+        for name, (letter, tone) in terminal.LETTERS.items():
+            if ("conformance.outcome", name) in report.user_properties:
+                return name, letter, (name.upper(), terminal.MARKUP[tone])
     return None
 
 
@@ -357,4 +368,4 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What the run showed, in a few lines, and where to read more."""
     for line in config.stash[WORKER].summary:
-        terminalreporter.write_line(shortened(printable(line)))
+        terminalreporter.write_line(shortened(printable(line.text)), **terminal.MARKUP[line.tone])

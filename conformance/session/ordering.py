@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+#: What a scenario takes that does not say how long.
+USUAL = 5.0
+
 
 def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """Scenarios by falling duration, everything else before them and in its own order.
@@ -22,4 +25,4 @@ def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]
 def seconds(item: pytest.Item) -> float:
     """How long a scenario says it takes."""
     mark = item.get_closest_marker("scenario")
-    return float(mark.kwargs.get("seconds", 5.0)) if mark else 0.0
+    return float(mark.kwargs.get("seconds", USUAL)) if mark else 0.0

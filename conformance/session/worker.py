@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import platform
 import secrets
 import sys
@@ -25,8 +26,9 @@ from conformance.components import build
 from conformance.components.overrides import describe
 from conformance.errors import Unwritable
 from conformance.printable import printable
-from conformance.report import folder, terminal, write
+from conformance.report import allure_run, folder, terminal, write
 from conformance.report.results import FORMAT, Run, ScenarioResult
+from conformance.report.terminal import Line
 from conformance.session import existing, invoking, kind, selection, suite
 from conformance.session.ending import Ending
 from conformance.session.lease import Leasable, Lease
@@ -49,7 +51,7 @@ class Worker:
         self.settings = settings
         self.is_worker = hasattr(config, "workerinput")
         self.lease = Lease(self._open, say=self.say, kubectl=lambda: str(self.binaries["kubectl"]))
-        self.summary: list[str] = []
+        self.summary: list[Line] = []
         self.existing: existing.Existing | None = None
         self.ending = Ending(speaks=not self.is_worker)
         #: Tells this run from others that wrote into the same folder.
@@ -173,7 +175,7 @@ class Worker:
             if self.existing is not None:
                 self.existing.end()
             self._as_it_was()
-            self.summary = [f"ERROR: {self._usage}"]
+            self.summary = [Line(f"ERROR: {self._usage}", "bad")]
             return pytest.ExitCode.USAGE_ERROR
         failed = exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if self.settings.keep == "always":
@@ -183,7 +185,7 @@ class Worker:
         if self.existing is not None:
             self.existing.end(keep=self.lease.kept)
             if self.existing.lost:  # whatever it shows, another run may have had its hands in it
-                self.summary.append(f"ERROR: {self.existing.lost}")
+                self.summary.append(Line(f"ERROR: {self.existing.lost}", "bad"))
                 exitstatus = exitstatus if self.ending.by else pytest.ExitCode.TESTS_FAILED
         if not folder.begun(self.settings.report, self.run):
             self._as_it_was()
@@ -192,6 +194,7 @@ class Worker:
         try:
             self._save_run(now)
             if not self.is_worker:
+                self._tell_allure()
                 results = folder.results(self.settings.report)
                 self.summary += self._told(results)
         except Unwritable as error:
@@ -199,7 +202,7 @@ class Worker:
         if self.unwritten:
             if self.is_worker:
                 self.config.workeroutput[UNWRITTEN] = self.unwritten  # type: ignore[attr-defined]
-            self.summary.append(f"ERROR: {self.unwritten}")
+            self.summary.append(Line(f"ERROR: {self.unwritten}", "bad"))
             # To pytest-xdist a worker that stops is an interrupted run.
             return exitstatus if self.ending.by else pytest.ExitCode.TESTS_FAILED
         return self._weighed(exitstatus, results)
@@ -209,11 +212,11 @@ class Worker:
         if exitstatus != pytest.ExitCode.OK or not results:
             return exitstatus
         if all(result.outcome == "left-out" for result in results):
-            self.summary.append("No scenario could run on this cluster: that is a failure, not a success.")
+            self.summary.append(Line("No scenario could run on this cluster: that is a failure, not a success.", "bad"))
             return pytest.ExitCode.TESTS_FAILED
         return pytest.ExitCode.TESTS_FAILED if self._conforms is False else exitstatus
 
-    def _told(self, results: list[ScenarioResult]) -> list[str]:
+    def _told(self, results: list[ScenarioResult]) -> list[Line]:
         """Write the page, and say in a few lines what is on it."""
         if not results and not self.ending.by:
             return []
@@ -221,11 +224,17 @@ class Worker:
         self._conforms = report.conformity.conforms
         return [
             *terminal.lines(report.run, results, answer=report.conformity),
-            *(f"not complete: {problem}" for problem in report.problems),
+            *(Line(f"not complete: {problem}", "bad") for problem in report.problems),
             *self._delays(results),
             *self._notes(),
-            f"report: {page}",
+            Line(f"report: {page}"),
         ]
+
+    def _tell_allure(self) -> None:
+        """What Allure wants to know of the run as a whole, beside its results, wherever they are."""
+        if where := getattr(self.config.option, "allure_report_dir", None):
+            with folder.writing(self.settings.report):
+                allure_run.write(Path(where), folder.run(self.settings.report), os.environ)
 
     def _as_it_was(self) -> None:
         """Nothing ran: leave the report of the run before as it was, pytest's own JUnit file included."""
@@ -238,7 +247,7 @@ class Worker:
             else:
                 file.write_bytes(before)
         if (page := self.settings.report / "index.html").is_file():
-            self.summary.append(f"Nothing ran: {page} and all beside it are still those of the run before.")
+            self.summary.append(Line(f"Nothing ran: {page} and all beside it are still those of the run before."))
 
     def _open(self) -> Leasable:
         if self.settings.cluster == "kind":
@@ -281,16 +290,17 @@ class Worker:
         with folder.writing(self.settings.report):
             folder.save_run(self.settings.report, run)
 
-    def _delays(self, results: list[ScenarioResult]) -> list[str]:
+    def _delays(self, results: list[ScenarioResult]) -> list[Line]:
         delays = sorted(delay for result in results for delay in result.delays)
         if not delays:
             return []
         median, last = (round(1000 * delays[int(len(delays) * share)]) for share in (0.5, 0.99))
-        return [f"judged {len(delays)} entries; delay from arrival to judgement: median {median} ms, 99th percentile {last} ms"]
+        told = f"judged {len(delays)} entries; delay from arrival to judgement: median {median} ms, 99th percentile {last} ms"
+        return [Line(told, "quiet")]
 
-    def _notes(self) -> list[str]:
+    def _notes(self) -> list[Line]:
         """What a reader of the result has to know of a cluster that is not the suite's own."""
-        return [f"note: {note}" for note in self.existing.notes()] if self.existing is not None else []
+        return [Line(f"note: {note}") for note in self.existing.notes()] if self.existing is not None else []
 
     def say(self, text: str) -> None:
         """Show a line at once, beside pytest's own output."""
