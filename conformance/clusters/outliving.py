@@ -5,6 +5,7 @@ Both stand in its run directory: `owner.json` from the beginning, `state.json` w
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import getpass
 import os
@@ -16,6 +17,7 @@ from typing import TypeVar
 import msgspec
 
 from conformance import whole
+from conformance.errors import shortened
 
 OWNER = "owner.json"
 STATE = "state.json"
@@ -62,8 +64,20 @@ def sign(run: Path) -> None:
     except (KeyError, OSError):  # a container may run as a user without a name
         user = f"uid {os.getuid()}"
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    maker = Maker(user, os.getpid(), shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]), os.getcwd(), now)  # noqa: PTH109 - as it is
+    maker = Maker(user, os.getpid(), _command(), os.getcwd(), now)  # noqa: PTH109 - as it is
     whole.write(run / OWNER, msgspec.json.encode(maker), mode=0o600)
+
+
+def _command() -> str:
+    """What was typed; a worker of pytest-xdist was not, and the process that started it was."""
+    arguments = sys.argv
+    if arguments[:1] == ["-c"]:
+        with contextlib.suppress(OSError):
+            parent = Path(f"/proc/{os.getppid()}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+            arguments = [os.fsdecode(word) for word in parent]
+            while arguments[1:] and Path(arguments[0]).name.startswith("python"):
+                arguments = arguments[1:]
+    return shortened(shlex.join([Path(arguments[0]).name, *arguments[1:]]))
 
 
 def note(run: Path, name: str, kubeconfig: Path, kubernetes: str, pid: int = 0) -> None:

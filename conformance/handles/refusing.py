@@ -108,7 +108,8 @@ def _elsewhere(nodes: Sequence[str]) -> str:
     """CEL: the pod is neither bound to one of the nodes nor aimed at it, as the controller aims daemon pods (a field of node affinity)."""
     names = "[" + ", ".join(f"'{name}'" for name in nodes) + "]"
     required = "object.spec.?affinity.?nodeAffinity.?requiredDuringSchedulingIgnoredDuringExecution.?nodeSelectorTerms.orValue([])"
-    fields = f"{required}.exists(term, term.?matchFields.orValue([]).exists(field, field.operator == 'In' && field.?values.orValue([]).exists(name, name in {names})))"
+    aimed = f"field.operator == 'In' && field.?values.orValue([]).exists(name, name in {names})"
+    fields = f"{required}.exists(term, term.?matchFields.orValue([]).exists(field, {aimed}))"
     return f"!(object.spec.?nodeName.orValue('') in {names}) && !{fields}"
 
 

@@ -112,13 +112,18 @@ def _open(run: Run, results: Sequence[ScenarioResult], problems: Collection[str]
     known = {function.id for function in run.scenarios}
     if not known & ran:
         found.append(Ground("unlisted"))
-    elif known - ran:
-        found.append(Ground("selection", count=len(known & ran), of=len(known)))
+    elif left := [one for one in known - ran if one.partition(".")[2] not in _named(run.items)]:
+        found.append(Ground("selection", count=len(known) - len(left), of=len(known)))
     elif run.deselected:
         found.append(Ground("cases", count=run.deselected))
     if skipped := tuple(dict.fromkeys(each.id for each in results if each.reason is not None and each.reason.kind == "skipped")):
         found.append(Ground("skipped", skipped))
     return found
+
+
+def _named(items: Collection[str]) -> set[str]:
+    """What scenarios were selected, run or not, by the names of their functions."""
+    return {item.rpartition("::")[2].partition("[")[0].removeprefix("test_") for item in items}
 
 
 def _with(results: Sequence[ScenarioResult], outcome: str) -> tuple[str, ...]:

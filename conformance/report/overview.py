@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from conformance.report.gather import Report
 from conformance.report.reasons import ground
+from conformance.report.terminal import plural
 from conformance.report.verdicts import Cause
 
 #: The causes of an unknown claim, as a reader sorts them.
@@ -16,7 +17,7 @@ _KINDS: dict[Cause, str] = {
     "needs": "not on this cluster",
     "left-out": "not on this cluster",
     "unproven": "not on this cluster",
-    "not-run": "not selected",
+    "not-run": "not run",
     "no-check": "no check yet",
     "unreached": "no check yet",
     "failed": "scenario failed",
@@ -72,13 +73,13 @@ def subject(report: Report) -> str:
 
 
 def _sentence(report: Report) -> str:
-    ran = sum(scenario.outcome != "left-out" for scenario in report.scenarios)
+    ran = plural(sum(scenario.outcome not in ("left-out", "error") for scenario in report.scenarios), "scenario")
     if not report.scenarios:
         return "Nothing ran: there is no result to report."
     if report.conformity.conforms:
-        return f"Nothing unexpected: {ran} scenarios, judged at every event, behaved as this version does."
+        return f"Nothing unexpected: {ran}, judged at every event, behaved as this version does."
     if report.conformity.conforms is None:
-        return f"Nothing unexpected was seen in {ran} scenarios, but that does not settle it:"
+        return f"Nothing unexpected was seen in {ran}, but that does not settle it:"
     return "Something happened that nobody expected of this version:"
 
 

@@ -41,7 +41,7 @@ _SAID: dict[Cause, str] = {
     "undecided": "{scenarios} could not be decided{detail}",
     "left-out": "left out on this cluster ({scenarios}){detail}",
     "unreached": "{scenarios} ran without coming to a check of it",
-    "not-run": "not run in this selection ({scenarios})",
+    "not-run": "not run ({scenarios}): not selected, or the run ended before",
 }
 
 
@@ -70,7 +70,7 @@ _GROUNDS: dict[GroundCause, str] = {
     "broke": "broke off: {names}",
     "undecided": "could not be decided: {names}",
     "lost": "another run may have used the cluster meanwhile{text}",
-    "ended": "the run ended after {count} of {of} selected scenarios{text}",
+    "ended": "the run ended after {count} of {of} selected pytest items{text}",
     "damaged": "{count} things are missing from the report",
     "cases": "{count} cases of scenarios were not selected",
     "skipped": "skipped by themselves or by pytest: {names}",

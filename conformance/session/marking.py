@@ -38,7 +38,7 @@ def _forgotten(items: Sequence[pytest.Item]) -> Iterator[str]:
                 yield f"{name} is marked with @scenario and uses no cluster: let it take the fixture `cluster`, or drop the mark."
             continue
         if uses:
-            yield f'{name} uses the fixture `cluster` and is no scenario: mark it with @scenario("P01"), the family that it belongs to.'
+            yield f'{name} uses the fixture `cluster` and is no scenario: mark it with @scenario("Z01"), or the family that it belongs to.'
         elif others := [mark for mark in ("needs", "claim", "finding") if item.get_closest_marker(mark) is not None]:
             yield f"{name} is marked with @{others[0]}, which means nothing without @scenario: add it, or drop the mark."
 

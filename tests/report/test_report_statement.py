@@ -190,7 +190,7 @@ def test_reasons_when_there_is_no_evidence() -> None:
     left_out = item("left-out", reason=Reason("lacks", lacking={"audit-log": ""}, wanted=9, most=6))
 
     assert why(verdict(claim("opinion"), item("passed"))) == "an opinion: there is nothing to test"
-    assert why(verdict(claim())) == "not run in this selection (P01.one)"
+    assert why(verdict(claim())) == "not run (P01.one): not selected, or the run ended before"
     assert why(verdict(claim(), left_out)) == ("left out on this cluster (P01.one): this cluster lacks audit-log, 9 nodes (at most 6)")
     nobody = msgspec.structs.replace(RUN, scenarios=[])
     assert why(verdict(claim(planned="a quota that refuses pods"), run=nobody)) == "no check shows it yet: a quota that refuses pods"

@@ -55,18 +55,18 @@ def test_somebody_elses_tests_are_theirs_alone(tmp_path: Path) -> None:
     assert [line.rpartition("::")[2] for line in collected(tmp_path, "mine")] == ["test_it"]
 
 
-def test_a_package_without_its_scenarios_is_one_paragraph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = (
-        "import sys; from conformance import cli, shipped; shipped._PACKAGE = shipped.Path('/nowhere/at/all'); sys.exit(cli.main(['run']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", source],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+WITHOUT = """
+import sys
+from pathlib import Path
+from conformance import cli, shipped
+shipped._PACKAGE = Path("/nowhere/at/all")
+sys.exit(cli.main(["run"]))
+"""
+
+
+def test_a_package_without_its_scenarios_is_one_paragraph(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", WITHOUT], cwd=tmp_path, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     assert "Install the package again" in done.stderr
     assert "Traceback" not in done.stderr
