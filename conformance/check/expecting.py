@@ -60,7 +60,7 @@ def _update(record: DaemonSet, desired: int) -> tuple[int, int, int, int]:
     except ValueError:
         return 0, 0, 0, 0
     waves = -(-desired // max(unavailable, surge, 1))
-    return unavailable, surge, waves, waves * record.spec.min_ready_seconds
+    return unavailable, surge, waves, waves * max(record.spec.min_ready_seconds, 0)
 
 
 def telling(manifests: list[Manifest]) -> set[str]:
