@@ -69,9 +69,10 @@ def taint_not_tolerated(subject: Subject) -> Iterator[Hit]:
     "advice",
     title="tolerates everything, virtual and dying nodes too",
     says=(
-        "spec.template.spec.tolerations tolerate every taint, so it should run on {nodes} nodes that no"
-        " kubelet serves ({groups}), where its pods stay Pending and an update waits for them; leave those"
-        " out by a required node affinity with NotIn, such as type NotIn [virtual-kubelet]."
+        "spec.template.spec.tolerations tolerate every taint that keeps pods away, so it should run on"
+        " {nodes} nodes that no kubelet serves ({groups}), where its pods stay Pending and an update waits"
+        " for them; leave those out by a required node affinity with NotIn, such as type NotIn"
+        " [virtual-kubelet]."
     ),
     claim="D1-45",
     scenario="T02.own_tolerations_are_kept",
