@@ -230,9 +230,8 @@ def no_readiness(subject: Subject) -> Iterator[Hit]:
     "broken",
     title="a surge with a port of the node",
     says=(
-        "{field} {port} is taken on a node by the old pod, so the new one of maxSurge never gets there and"
-        " the update stands still; write maxSurge: 0 with maxUnavailable: 1, or give up the port of the"
-        " node."
+        "port {port} of the node ({field}) is the old pod's, so the new one of maxSurge never gets there and"
+        " the update stands still; write maxSurge: 0 with maxUnavailable: 1, or give up the port of the node."
     ),
     claim="D1-49",
     scenario="U04.a_surge_with_a_host_port_stalls_without_loss",
@@ -248,7 +247,7 @@ def surge_host_port(subject: Subject) -> Iterator[Hit]:
             if port.host_port:
                 yield Hit((*path, "hostPort"), {"field": f"hostPort of container {container.name}", "port": port.host_port})
             elif pod.host_network:
-                what = f"containerPort of container {container.name}, with hostNetwork a port of the node,"
+                what = f"containerPort of container {container.name}, with hostNetwork"
                 yield Hit((*path, "containerPort"), {"field": what, "port": port.container_port})
 
 
