@@ -8,8 +8,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from conformance.check import reading
 from conformance.check.checking import check
@@ -19,8 +22,10 @@ from conformance.check.outputs import as_json, as_sarif
 from conformance.check.told import told
 from conformance.cli import main
 from conformance.errors import UsageError
+from conformance.kube.manifests import merge
 from tests.check.cases import SOUND, changed, named, pod
 
+SCHEMA = json.loads((Path(reading.__file__).with_name("check.schema.json")).read_text())
 TEXT = (Path(__file__).with_name("sound.yaml")).read_text()
 TEMPLATE = """\
 apiVersion: apps/v1
@@ -124,12 +129,12 @@ def test_what_is_unfit_gets_one_paragraph(text: str | bytes, words: list[str], t
 def test_the_exit_code_is_that_of_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.yaml").write_text("a: [b")
 
-    for given in (
+    for wrong in (
         ["check", str(tmp_path / "a.yaml")],
         ["check", str(tmp_path / "none.yaml")],
         ["check", str(tmp_path), "--ignore", "typo"],
     ):
-        assert main(given) == 4
+        assert main(wrong) == 4
         assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -316,3 +321,63 @@ def test_secrets_are_neither_shown_nor_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["kind: Secret\ndata:\n  key: c2VjcmV0: x\n", "c2VjcmV0: [\n", 'a: "c2VjcmV0\n', "c2VjcmV0"])
 def test_what_cannot_be_read_is_not_quoted(text: str, tmp_path: Path) -> None:
     assert "c2VjcmV0" not in refusal(text, tmp_path)
+
+
+# -- whatever stands where ----------------------------------------------------------------------------------------------------------------
+
+
+def _paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(each for key, item in below for each in _paths(item, (*path, key)))]
+
+
+FULL = merge(
+    _full(),
+    {
+        "spec": {
+            "minReadySeconds": 3,
+            "revisionHistoryLimit": 3,
+            "updateStrategy": {"rollingUpdate": {"maxSurge": 0}},
+            "template": {"spec": {"hostNetwork": True, "terminationGracePeriodSeconds": 5}},
+        }
+    },
+)
+FULL["spec"]["template"]["spec"]["affinity"]["podAntiAffinity"] = {
+    "requiredDuringSchedulingIgnoredDuringExecution": [{"labelSelector": {"matchLabels": {"app": "agent"}}, "topologyKey": "zone"}]
+}
+FULL["spec"]["template"]["spec"]["containers"][0] |= {
+    "ports": [{"containerPort": 1, "hostPort": 2}],
+    "lifecycle": {"preStop": {"sleep": {"seconds": 9}}},
+}
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 3),
+    st.just(1.5),
+    st.sampled_from(["", "x", "10%", "-5%", "1", "Exists", "NotIn", "Gt", "OnDelete"]),
+    st.just([]),
+    st.just({}),
+    st.just([None]),
+    st.just([{}]),
+    st.just({"a": None}),
+    st.just({"x": "y"}),
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.sampled_from(_paths(FULL)[1:]), odd=ODD)
+def test_whatever_stands_where_is_checked_or_refused(path: tuple[Any, ...], odd: Any, tmp_path: Path) -> None:
+    whole = json.loads(json.dumps(FULL))
+    place = whole
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = odd
+
+    refused = ""
+    try:
+        result = check(read(json.dumps(whole), tmp_path), default())
+        assert told(result)
+        jsonschema.validate(json.loads(as_json(result)), SCHEMA)
+    except UsageError as error:
+        refused = str(error)
+    assert "\n" not in refused
