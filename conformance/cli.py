@@ -347,7 +347,12 @@ def _tell(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    answer = command.run(arguments)
+    if arguments.live:
+        from conformance.rehearsal import live  # noqa: PLC0415 - each command loads only what it needs
+
+        answer = live.run(arguments, lambda text: say(text, file=sys.stderr))
+    else:
+        answer = command.run(arguments)
     print(printable(answer.text), end="")
     return answer.code
 

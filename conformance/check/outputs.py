@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -17,15 +19,15 @@ FORMAT = 1
 _SARIF_LEVELS: dict[Level, str] = {"advice": "note", "risk": "warning", "broken": "error"}
 
 
-def as_json(result: Result) -> str:
-    """The whole result; the schema says what each field is."""
+def as_json(result: Result, rehearsed: Mapping[Thing, Mapping[str, Any]] = MappingProxyType({})) -> str:
+    """The whole result; the schema says what each field is. `rehearsed` is what a rehearsal adds to each DaemonSet."""
     everything = [each for checked in result.checked for each in checked.advice]
     whole = {
         "format": FORMAT,
         "suite": __version__,
         "nodes": {"given": result.nodes.given, "count": len(result.nodes.grouped)},
         "counts": {level: sum(each.level == level for each in everything) for level in LEVELS},
-        "daemonsets": [_daemonset(checked) for checked in result.checked],
+        "daemonsets": [{**_daemonset(checked), **rehearsed.get(checked.manifest.thing, {})} for checked in result.checked],
         "leftAlone": [_thing(thing) for thing in result.input.left_alone],
     }
     return json.dumps(whole, indent=2) + "\n"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from conformance.check.checking import Checked, Result
 from conformance.check.expecting import Expectation
-from conformance.check.input import Lacking
+from conformance.check.input import Lacking, Thing
 from conformance.check.results import LEVELS, Advice
 from conformance.printable import in_one_line
 
@@ -20,11 +21,13 @@ _BLOCKS = {
 }
 
 
-def told(result: Result) -> str:
-    """All of it, ending in a line that counts."""
+def told(result: Result, rehearsed: Mapping[Thing, Iterable[str]] = MappingProxyType({})) -> str:
+    """All of it, ending in a line that counts. `rehearsed` is what a rehearsal has to say of each DaemonSet, in sentences."""
     lines: list[str] = []
     for checked in result.checked:
-        lines += [*_of(checked, result.nodes.given), ""]
+        lines += _of(checked, result.nodes.given)
+        lines += [line for text in rehearsed.get(checked.manifest.thing, ()) for line in _wrapped(text, "  ")]
+        lines.append("")
     if result.input.left_alone:
         names = ", ".join(in_one_line(f"{thing.kind} {thing.name}") for thing in result.input.left_alone)
         lines += [*_wrapped(f"Left alone, since no DaemonSet hangs on them: {names}.", ""), ""]

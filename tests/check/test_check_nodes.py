@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from conformance.check import nodes
 from conformance.check.expecting import Row, expected, telling
@@ -15,42 +14,16 @@ from conformance.cli import main
 from conformance.errors import UsageError
 from conformance.model.eligibility import should_run
 from tests.check.cases import Change, both, pod, read, result, rolling, spec, written
-
-ARM = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "arm64"}
-AMD = {"kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
-
-
-def node(name: str, labels: dict[str, str], *taints: tuple[str, str], **more: Any) -> dict[str, Any]:
-    """A Node as the API returns it, with what a check does not look at."""
-    named = {"name": name, "labels": {"kubernetes.io/hostname": name, **labels}, "managedFields": [{"manager": "kubelet"}]}
-    status = {
-        "capacity": {"cpu": "4"},
-        "images": [{"names": ["secret.example/image"]}],
-        "conditions": [{"type": "Ready", "status": "True"}],
-    }
-    spec = {"taints": [{"key": key, "effect": effect} for key, effect in taints], "podCIDR": "10.0.0.0/24"}
-    return {"apiVersion": "v1", "kind": "Node", "metadata": named, "spec": spec, "status": status, **more}
-
+from tests.check.written_nodes import AMD, ARM, CONTROL_PLANE, node, saved
 
 CLUSTER = [
-    node(
-        "cp",
-        {**AMD, "node-role.kubernetes.io/control-plane": "", "node-role.kubernetes.io/master": ""},
-        ("node-role.kubernetes.io/control-plane", "NoSchedule"),
-    ),
+    node("cp", CONTROL_PLANE, ("node-role.kubernetes.io/control-plane", "NoSchedule")),
     node("a1", {**AMD, "disk": "ssd"}),
     node("a2", {**AMD, "disk": "ssd"}),
     node("a3", AMD),
     node("arm", ARM),
     node("lost", AMD, ("node.kubernetes.io/unreachable", "NoSchedule"), ("node.kubernetes.io/unreachable", "NoExecute")),
 ]
-
-
-def saved(folder: Path, items: list[dict[str, Any]], form: str = "json", kind: str = "List") -> Path:
-    whole = {"apiVersion": "v1", "kind": kind, "items": items, "metadata": {"resourceVersion": ""}}
-    file = folder / f"nodes.{form}"
-    file.write_text(json.dumps(whole) if form == "json" else yaml.safe_dump(whole))
-    return file
 
 
 def rows(change: Change, folder: Path, file: Path) -> list[Row]:
