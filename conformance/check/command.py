@@ -79,7 +79,7 @@ def checked(arguments: argparse.Namespace) -> Result:
     """The advice on the manifests that the command line names."""
     from conformance.check import checking, nodes  # noqa: PLC0415
     from conformance.check.expecting import telling  # noqa: PLC0415
-    from conformance.check.input import gathered  # noqa: PLC0415
+    from conformance.check.gathering import gathered  # noqa: PLC0415
 
     ignored = _known(arguments.ignore)
     found = gathered(arguments.manifests)

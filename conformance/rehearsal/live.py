@@ -13,7 +13,7 @@ from typing import Any
 
 from conformance.check import command, outputs, told
 from conformance.check.command import Answer
-from conformance.check.input import gathered
+from conformance.check.gathering import gathered
 from conformance.components import versions
 from conformance.errors import UsageError
 from conformance.rehearsal.rehearsing import rehearse

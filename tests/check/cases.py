@@ -8,7 +8,8 @@ from typing import Any
 import yaml
 
 from conformance.check.checking import Result, check
-from conformance.check.input import Input, gathered
+from conformance.check.gathering import gathered
+from conformance.check.input import Input
 from conformance.check.nodes import Nodes, default
 from conformance.check.results import Advice
 from conformance.kube.manifests import merge

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from conformance.check import reading
 from conformance.check.checking import check
-from conformance.check.input import Input, gathered
+from conformance.check.gathering import gathered
+from conformance.check.input import Input
 from conformance.check.nodes import default
 from conformance.check.outputs import as_json, as_sarif
 from conformance.check.told import told

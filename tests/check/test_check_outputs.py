@@ -14,7 +14,7 @@ from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonS
 
 import conformance.check
 from conformance.check.checking import Result, check
-from conformance.check.input import gathered
+from conformance.check.gathering import gathered
 from conformance.check.nodes import default
 from conformance.check.outputs import as_json, as_sarif
 from conformance.check.rules.catalogue import rules

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from conformance.check.checking import check
-from conformance.check.input import gathered
+from conformance.check.gathering import gathered
 from conformance.check.nodes import Nodes, default
 from conformance.check.rules.catalogue import rules
 from conformance.claims import findings, registry

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from conformance.check.results import Level, Look, Rule
 
 #: The modules that hold rules, in the order in which they are told.
-MODULES = ("refused", "updates", "placement", "selecting", "hosts", "pods")
+MODULES = ("refused", "updates", "surging", "tolerating", "placement", "selecting", "hosts", "pods")
 
 _RULES: dict[str, Rule] = {}
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from conformance.check.reading import Path
 from conformance.check.results import Hit, Subject
 from conformance.check.rules.catalogue import rule
-from conformance.check.rules.placement import NETWORK_PATHS
+from conformance.check.rules.tolerating import NETWORK_PATHS
 from conformance.check.shapes import Hook
 
 _POD: Path = ("spec", "template", "spec")

@@ -1,44 +1,18 @@
-"""How an update goes: strategy, budgets, surge, and what tells a good version from a bad one."""
+"""How an update goes: strategy, budgets, and what tells a good version from a bad one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from conformance.check.reading import Path
 from conformance.check.results import Hit, Subject
 from conformance.check.rules.catalogue import rule
-from conformance.kube.records import RollingUpdate
-from conformance.model.budgets import budget, scaled, surges
-from conformance.model.selectors import selects
+from conformance.check.rules.strategy import POD, ROLLING, STRATEGY, number, rolling, rolls, sound
+from conformance.model.budgets import budget, scaled
 
-_STRATEGY: Path = ("spec", "updateStrategy")
-_ROLLING: Path = (*_STRATEGY, "rollingUpdate")
-_POD: Path = ("spec", "template", "spec")
 _NOTHING = (0, "0", "0%")
 _FEW, _MANY = 10, 1000
 #: Nodes from which on one node at a time is called slow.
 _SLOW = 100
-
-
-def _rolls(subject: Subject) -> bool:
-    return subject.manifest.record.spec.update_strategy.type == "RollingUpdate"
-
-
-def _rolling(subject: Subject) -> RollingUpdate:
-    return subject.manifest.record.spec.update_strategy.rolling_update or RollingUpdate()
-
-
-def _number(value: int | str | None) -> bool:
-    try:
-        return value is None or (scaled(value, 100) >= 0 and (isinstance(value, int) or scaled(value, 100) <= 100))
-    except ValueError:
-        return False
-
-
-def _sound(subject: Subject) -> bool:
-    """Whether it rolls, with numbers that the API takes."""
-    rolling = _rolling(subject)
-    return _rolls(subject) and _number(rolling.max_unavailable) and _number(rolling.max_surge)
 
 
 @rule(
@@ -53,7 +27,7 @@ def strategy_unknown(subject: Subject) -> Iterator[Hit]:
     """Recreate, for one, is a Deployment's."""
     name = subject.manifest.record.spec.update_strategy.type
     if name not in ("RollingUpdate", "OnDelete"):
-        yield Hit((*_STRATEGY, "type"), {"type": name})
+        yield Hit((*STRATEGY, "type"), {"type": name})
 
 
 @rule(
@@ -68,10 +42,10 @@ def strategy_unknown(subject: Subject) -> Iterator[Hit]:
 )
 def budget_invalid(subject: Subject) -> Iterator[Hit]:
     """Each of the two by itself."""
-    rolling = _rolling(subject)
-    for field, value in (("maxUnavailable", rolling.max_unavailable), ("maxSurge", rolling.max_surge)):
-        if _rolls(subject) and not _number(value):
-            yield Hit((*_ROLLING, field), {"field": field, "value": str(value)})
+    limits = rolling(subject)
+    for field, value in (("maxUnavailable", limits.max_unavailable), ("maxSurge", limits.max_surge)):
+        if rolls(subject) and not number(value):
+            yield Hit((*ROLLING, field), {"field": field, "value": str(value)})
 
 
 @rule(
@@ -87,10 +61,10 @@ def budget_invalid(subject: Subject) -> Iterator[Hit]:
 )
 def surge_and_unavailable(subject: Subject) -> Iterator[Hit]:
     """maxUnavailable is 1 where it is not given, also beside maxSurge."""
-    rolling = _rolling(subject)
-    if _sound(subject) and rolling.max_surge not in (None, *_NOTHING) and rolling.max_unavailable not in _NOTHING:
-        given = "1 (not given)" if rolling.max_unavailable is None else str(rolling.max_unavailable)
-        yield Hit((*_ROLLING, "maxSurge"), {"surge": str(rolling.max_surge), "unavailable": given})
+    limits = rolling(subject)
+    if sound(subject) and limits.max_surge not in (None, *_NOTHING) and limits.max_unavailable not in _NOTHING:
+        given = "1 (not given)" if limits.max_unavailable is None else str(limits.max_unavailable)
+        yield Hit((*ROLLING, "maxSurge"), {"surge": str(limits.max_surge), "unavailable": given})
 
 
 @rule(
@@ -103,9 +77,9 @@ def surge_and_unavailable(subject: Subject) -> Iterator[Hit]:
 )
 def budget_zero(subject: Subject) -> Iterator[Hit]:
     """Both zero."""
-    rolling = _rolling(subject)
-    if _sound(subject) and rolling.max_unavailable in _NOTHING and rolling.max_surge in (None, *_NOTHING):
-        yield Hit((*_ROLLING, "maxUnavailable"))
+    limits = rolling(subject)
+    if sound(subject) and limits.max_unavailable in _NOTHING and limits.max_surge in (None, *_NOTHING):
+        yield Hit((*ROLLING, "maxUnavailable"))
 
 
 @rule(
@@ -122,7 +96,7 @@ def budget_zero(subject: Subject) -> Iterator[Hit]:
 def on_delete(subject: Subject) -> Iterator[Hit]:
     """Right where an operator drives the update, and a trap elsewhere."""
     if subject.manifest.record.spec.update_strategy.type == "OnDelete":
-        yield Hit((*_STRATEGY, "type"))
+        yield Hit((*STRATEGY, "type"))
 
 
 @rule(
@@ -137,7 +111,7 @@ def on_delete_with_budget(subject: Subject) -> Iterator[Hit]:
     """The API keeps it and neither checks nor uses it."""
     strategy = subject.manifest.record.spec.update_strategy
     if strategy.type == "OnDelete" and strategy.rolling_update is not None:
-        yield Hit(_ROLLING)
+        yield Hit(ROLLING)
 
 
 @rule(
@@ -154,15 +128,15 @@ def on_delete_with_budget(subject: Subject) -> Iterator[Hit]:
 )
 def budget_whole_cluster(subject: Subject) -> Iterator[Hit]:
     """100 percent anywhere, a number that reaches all nodes where the nodes are known. One node of one is no choice."""
-    if not _sound(subject):
+    if not sound(subject):
         return
-    rolling, desired = _rolling(subject), len(subject.wanted)
+    limits, desired = rolling(subject), len(subject.wanted)
     # A surge takes nothing away: as long as the new pods are not available the old ones stay.
-    value = rolling.max_unavailable
+    value = limits.max_unavailable
     if value is None or desired < 2:
         return
     if value == "100%" or (subject.nodes.given and scaled(value, desired) >= desired):
-        yield Hit((*_ROLLING, "maxUnavailable"), {"value": str(value), "desired": desired})
+        yield Hit((*ROLLING, "maxUnavailable"), {"value": str(value), "desired": desired})
 
 
 @rule(
@@ -179,10 +153,10 @@ def budget_whole_cluster(subject: Subject) -> Iterator[Hit]:
 )
 def budget_grows(subject: Subject) -> Iterator[Hit]:
     """From 10 percent on it is a hundred nodes of a thousand. A surge leaves the old pods, so it is no such risk."""
-    value = _rolling(subject).max_unavailable
-    if _sound(subject) and isinstance(value, str) and value != "100%" and scaled(value, _MANY) >= _SLOW:
+    value = rolling(subject).max_unavailable
+    if sound(subject) and isinstance(value, str) and value != "100%" and scaled(value, _MANY) >= _SLOW:
         few, many = scaled(value, _FEW), scaled(value, _MANY)
-        yield Hit((*_ROLLING, "maxUnavailable"), {"value": value, "few": few, "many": many})
+        yield Hit((*ROLLING, "maxUnavailable"), {"value": value, "few": few, "many": many})
 
 
 @rule(
@@ -200,9 +174,9 @@ def budget_grows(subject: Subject) -> Iterator[Hit]:
 def one_at_a_time(subject: Subject) -> Iterator[Hit]:
     """Only where the nodes are known, and more than a hundred."""
     desired = len(subject.wanted)
-    if _sound(subject) and subject.nodes.given and desired > _SLOW and budget(subject.manifest.record, desired) == (1, 0):
-        default = "" if _rolling(subject).max_unavailable is not None else " (not given)"
-        yield Hit((*_ROLLING, "maxUnavailable"), {"default": default, "desired": desired})
+    if sound(subject) and subject.nodes.given and desired > _SLOW and budget(subject.manifest.record, desired) == (1, 0):
+        default = "" if rolling(subject).max_unavailable is not None else " (not given)"
+        yield Hit((*ROLLING, "maxUnavailable"), {"default": default, "desired": desired})
 
 
 @rule(
@@ -221,97 +195,8 @@ def no_readiness(subject: Subject) -> Iterator[Hit]:
     """With OnDelete nothing goes on by itself, so nothing is lost."""
     manifest = subject.manifest
     probed = any(container.readiness_probe for container in manifest.pod.containers)
-    if _rolls(subject) and manifest.pod.containers and not probed and manifest.record.spec.min_ready_seconds <= 0:
-        yield Hit((*_POD, "containers"))
-
-
-@rule(
-    "surge-host-port",
-    "broken",
-    title="a surge with a port of the node",
-    says=(
-        "port {port} of the node ({field}) is the old pod's, so the new one of maxSurge never gets there and"
-        " the update stands still; write maxSurge: 0 with maxUnavailable: 1, or give up the port of the node."
-    ),
-    claim="D1-49",
-    scenario="U04.a_surge_with_a_host_port_stalls_without_loss",
-)
-def surge_host_port(subject: Subject) -> Iterator[Hit]:
-    """With hostNetwork every containerPort becomes a hostPort, though the template does not show it."""
-    if not _surging(subject):
-        return
-    pod = subject.manifest.pod
-    for number, container in enumerate(pod.containers):
-        for index, port in enumerate(container.ports):
-            path = (*_POD, "containers", number, "ports", index)
-            if port.host_port:
-                yield Hit((*path, "hostPort"), {"field": f"hostPort of container {container.name}", "port": port.host_port})
-            elif pod.host_network:
-                what = f"containerPort of container {container.name}, with hostNetwork"
-                yield Hit((*path, "containerPort"), {"field": what, "port": port.container_port})
-
-
-@rule(
-    "surge-host-network",
-    "risk",
-    title="a surge in the network of the node",
-    says=(
-        "spec.template.spec.hostNetwork with maxSurge runs two versions in one network: whatever port the"
-        " old one listens on the new one cannot have; write maxSurge: 0 with maxUnavailable: 1 if it listens"
-        " on any."
-    ),
-    claim="D9-19",
-    scenario="U01.old_and_new_container_run_side_by_side",
-)
-def surge_host_network(subject: Subject) -> Iterator[Hit]:
-    """Without declared ports the scheduler sees no conflict."""
-    pod = subject.manifest.pod
-    if _surging(subject) and pod.host_network and not any(container.ports for container in pod.containers):
-        yield Hit((*_POD, "hostNetwork"))
-
-
-@rule(
-    "surge-self-anti-affinity",
-    "broken",
-    title="a surge of pods that repel each other",
-    says=(
-        "spec.template.spec.affinity.podAntiAffinity repels pods with its own labels on the same"
-        " {topology}, so the new pod of maxSurge never gets to a node that has the old one; leave it out,"
-        " since a DaemonSet has one pod a node anyway, or write maxSurge: 0."
-    ),
-    claim="D9-19",
-    scenario="U03.a_surge_that_never_becomes_ready_costs_nothing",
-)
-def surge_self_anti_affinity(subject: Subject) -> Iterator[Hit]:
-    """Required terms only."""
-    if not _surging(subject):
-        return
-    labels = subject.manifest.record.spec.template.metadata.labels
-    required = "requiredDuringSchedulingIgnoredDuringExecution"
-    terms = subject.manifest.pod.affinity.pod_anti_affinity.required_during_scheduling_ignored_during_execution
-    for number, term in enumerate(terms):
-        if term.label_selector is not None and selects(term.label_selector, labels):
-            yield Hit((*_POD, "affinity", "podAntiAffinity", required, number), {"topology": term.topology_key or "topology"})
-
-
-@rule(
-    "surge-min-ready",
-    "advice",
-    title="a surge that can stand still after two quick changes",
-    says=(
-        "spec.minReadySeconds {seconds} with maxSurge: a change within {seconds} s of the last pod turning"
-        " ready leaves two pods on every node until something touches the DaemonSet; wait that long between"
-        " two changes, or annotate it to go on."
-    ),
-    finding="surge-stalls-within-min-ready-seconds",
-    claim="D9-19",
-    scenario="U01.a_surge_stalls_when_the_old_pods_have_just_become_ready",
-)
-def surge_min_ready(subject: Subject) -> Iterator[Hit]:
-    """A known deviation of all versions."""
-    seconds = subject.manifest.record.spec.min_ready_seconds
-    if _surging(subject) and seconds > 0:
-        yield Hit(("spec", "minReadySeconds"), {"seconds": seconds})
+    if rolls(subject) and manifest.pod.containers and not probed and manifest.record.spec.min_ready_seconds <= 0:
+        yield Hit((*POD, "containers"))
 
 
 @rule(
@@ -326,7 +211,3 @@ def no_history(subject: Subject) -> Iterator[Hit]:
     """Old revisions are a few kilobytes each."""
     if subject.manifest.record.spec.revision_history_limit == 0:
         yield Hit(("spec", "revisionHistoryLimit"))
-
-
-def _surging(subject: Subject) -> bool:
-    return _sound(subject) and surges(subject.manifest.record)
