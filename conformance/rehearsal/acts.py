@@ -29,8 +29,8 @@ from conformance.model.rollout import rolled_out
 from conformance.rehearsal.results import Broken, Landing, Update
 from conformance.trace.conditions import When
 
-#: Labels and taints that the cluster itself puts on nodes.
-_OWN_LABEL, _OWN_TAINTS = "kubernetes.io/hostname", "node.kubernetes.io/"
+#: The label that repeats the name of a node, and whose taints tell of its state: replicas have their own of both.
+HOSTNAME, _STATE = "kubernetes.io/hostname", "node.kubernetes.io/"
 _NEXT = "conformance.example/rehearsed"
 #: Seconds for a pod to be made, bound, started and ended beside its own times; seconds in which a broken update has to stand still.
 _EACH, _CALM, _LEAST = 2.0, 5.0, 60.0
@@ -70,8 +70,8 @@ class Stage:
             if is_virtual(node):
                 self.virtual += 1
                 continue
-            labels = {key: value for key, value in node.metadata.labels.items() if key != _OWN_LABEL}
-            taints = tuple(taint for taint in node.spec.taints if not taint.key.startswith(_OWN_TAINTS))
+            labels = {key: value for key, value in node.metadata.labels.items() if key != HOSTNAME}
+            taints = tuple(taint for taint in node.spec.taints if not taint.key.startswith(_STATE))
             alike.setdefault((tuple(sorted(labels.items())), taints), []).append(node)
         for (labels, taints), originals in alike.items():
             kept: tuple[Taint, ...] = taints

@@ -13,13 +13,17 @@ from conformance.components import build
 from conformance.components.versions import Minor
 from conformance.errors import UsageError
 from conformance.guarantees.judge import Tally
-from conformance.rehearsal.acts import Stage
+from conformance.kube.records import DaemonSet
+from conformance.printable import in_one_line
+from conformance.rehearsal.acts import HOSTNAME, Stage
 from conformance.rehearsal.results import Judged, Rehearsal
 from conformance.session.run import ScenarioRun
 from conformance.session.settings import Settings, runs_folder
 from conformance.session.worker import COMPONENTS
 
 Say = Callable[[str], None]
+#: What is said of updates behind which there is nothing to break.
+_ENDS = {"": "the update was refused", "no-nodes": "no node should run the new version"}
 
 
 def rehearse(
@@ -36,7 +40,11 @@ def rehearse(
     try:
         rehearsed = {}
         for checked, before in pairs:
-            say(f"rehearsing {checked.manifest.thing.label} …")
+            if any(names_nodes(each.record) for each in (checked.manifest, before) if each):
+                left_out = "it names nodes, and simulated ones have names of their own"
+                rehearsed[checked.manifest.thing] = Rehearsal(cluster.facts.kubernetes, 0, 0, left_out=left_out)
+                continue
+            say(in_one_line(f"rehearsing {checked.manifest.thing.label} …"))
             run = ScenarioRun(
                 cluster,
                 settings,
@@ -69,9 +77,19 @@ def _rehearsed(run: ScenarioRun, checked: Checked, before: Manifest | None, resu
     told = told._replace(update=stage.update(manifest if before else None))
     if told.update is not None and told.update.state in ("done", "on-delete"):
         told = told._replace(broken=stage.breaks())
-    else:
-        told = told._replace(left_out="the update did not end, so a broken one would say nothing")
+    elif told.update is not None:
+        told = told._replace(left_out=f"{_ENDS.get(told.update.state, 'the update did not end')}, so a broken one would say nothing")
     return told._replace(judged=_judged(run.finish()))
+
+
+def names_nodes(daemonset: DaemonSet) -> bool:
+    """Whether its template chooses nodes by their names: nodeName, metadata.name, or the label that repeats it."""
+    spec = daemonset.spec.template.spec
+    affinity = spec.affinity and spec.affinity.node_affinity
+    required = affinity and affinity.required_during_scheduling_ignored_during_execution
+    terms = required.node_selector_terms if required else ()
+    asked = {*spec.node_selector, *(each.key for term in terms for each in term.match_expressions)}
+    return bool(spec.node_name) or any(term.match_fields for term in terms) or HOSTNAME in asked
 
 
 def _judged(tallies: list[Tally]) -> Judged:

@@ -114,11 +114,12 @@ def test_the_update_is_from_the_old_version_to_this_one(tmp_path: Path, capsys: 
             {"spec": {"selector": {"matchLabels": {"tier": "x"}}, "template": {"metadata": {"labels": {"tier": "x"}}}}},
         ),
         called("stalls", both(plain, rolling(0, 1), container(image="registry.example/agent:2", **port))),
+        called("pinned", pod(nodeName="w0")),
     )
     old = file(
         tmp_path,
         "old.yaml",
-        *(called(name, plain) for name in ("image", "moves", "selector")),
+        *(called(name, plain) for name in ("image", "moves", "selector", "pinned")),
         called("stalls", both(plain, rolling(0, 1), container(**port))),
     )
     code, found = rehearsed(tmp_path, capsys, new, "--from", old)
@@ -127,10 +128,14 @@ def test_the_update_is_from_the_old_version_to_this_one(tmp_path: Path, capsys: 
     assert (found["image"]["update"]["state"], found["image"]["update"]["most"]) == ("done", 1)
     assert found["moves"]["update"]["state"] == "no-nodes"
     assert "immutable" in found["selector"]["update"]["refused"]
+    assert "was refused" in found["selector"]["left_out"]
+    assert "no node should run the new version" in found["moves"]["left_out"]
     # No room for the second pod: the rule said so, and here it is.
     assert found["stalls"]["update"]["state"] == "updating"
     assert "did not end" in found["stalls"]["left_out"]
-    assert [each["judged"]["violated"] for each in found.values()] == [[]] * 4
+    assert [each["judged"]["violated"] for each in found.values() if each["judged"]] == [[]] * 4
+    assert (found["pinned"]["landing"], found["pinned"]["judged"]) == (None, None)
+    assert "names nodes" in found["pinned"]["left_out"]
 
 
 def test_what_the_api_server_refuses_is_told_in_its_words_with_the_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

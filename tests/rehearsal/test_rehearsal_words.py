@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
 import pytest
 
+from conformance.kube.records import DaemonSet
 from conformance.rehearsal.live import sentences
+from conformance.rehearsal.rehearsing import names_nodes
 from conformance.rehearsal.results import Broken, Judged, Landing, Rehearsal, Update
+from tests.check.cases import REQUIRED, changed, pod
+
+
+def required(term: dict[str, Any]) -> dict[str, Any]:
+    return {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [term]}}}
+
 
 WHOLE = Rehearsal("v1.37.1", 5, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({}, False),
+        (pod(nodeName="n1"), True),
+        (pod(nodeSelector={"kubernetes.io/hostname": "n1"}), True),
+        (pod(affinity=required({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n1"]}]})), True),
+        (pod(affinity=required({"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "Exists"}]})), True),
+        (pod(affinity=required({"matchExpressions": [{"key": "disk", "operator": "Exists"}]})), False),
+    ],
+)
+def test_who_names_nodes_is_not_rehearsed(change: dict[str, Any], named: bool) -> None:
+    assert names_nodes(msgspec.convert(changed(change), DaemonSet)) == named
 
 
 @pytest.mark.parametrize(
