@@ -83,7 +83,7 @@ def _update(checked: Checked) -> Iterator[str]:
         one = max(expectation.unavailable, expectation.surge)
         way = f"{expectation.surge} with a second pod" if expectation.surge else f"{expectation.unavailable} without a pod"
         least = f", at least {expectation.seconds} s for minReadySeconds {spec.min_ready_seconds}" if expectation.seconds else ""
-        turns = f"{expectation.waves} times {one} nodes" if one > 1 else f"{expectation.waves} times one node"
+        turns = f"{expectation.waves} turn{'' if expectation.waves == 1 else 's'} of {one} node{'' if one == 1 else 's'}"
         yield f"  An update has at most {way} at a time: {turns}{least}."
 
 

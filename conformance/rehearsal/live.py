@@ -18,6 +18,7 @@ from conformance.components import versions
 from conformance.errors import UsageError
 from conformance.rehearsal.rehearsing import rehearse
 from conformance.rehearsal.results import Broken, Landing, Rehearsal, Update
+from conformance.report.terminal import plural
 
 
 def run(arguments: argparse.Namespace, say: Callable[[str], None]) -> Answer:
@@ -65,26 +66,30 @@ def sentences(rehearsal: Rehearsal) -> Iterator[str]:
         yield f"Judged at every event: {judged.held} guarantees held, {violated}{undecided}."
 
 
+def _nodes(number: int) -> str:
+    return plural(number, "node")
+
+
 def _landing(landing: Landing) -> str:
     if landing.as_derived:
-        return f"It landed as derived: available on {landing.wanted} nodes after {landing.seconds:.0f} s, and nowhere else."
+        return f"It landed as derived: available on {_nodes(landing.wanted)} after {landing.seconds:.0f} s, and nowhere else."
     missing = "; ".join(f"{node}{f' ({why})' if why else ''}" for node, why in landing.missing[:5])
-    lacks = f" {len(landing.missing)} of {landing.wanted} nodes have no available pod: {missing}." if missing else ""
-    more = f" {len(landing.surplus)} nodes have one and should not: {', '.join(landing.surplus[:5])}." if landing.surplus else ""
+    lacks = f" {len(landing.missing)} of {_nodes(landing.wanted)} without an available pod: {missing}." if missing else ""
+    more = f" {_nodes(len(landing.surplus))} with one that should have none: {', '.join(landing.surplus[:5])}." if landing.surplus else ""
     return f"It did not land as derived.{lacks}{more}"
 
 
 def _update(update: Update) -> str:
     if update.refused:
         return f"The update was refused: {update.refused}"
-    surplus = f", and {update.surplus} a second one" if update.surplus else ""
+    surplus = f", and {_nodes(update.surplus)} with a second one" if update.surplus else ""
     ended = "ended" if update.state == "done" else f"did not end within its time ({update.state})"
     if update.state == "on-delete":
         ended = "waits for somebody to delete pods"
-    return f"The update {ended} after {update.seconds:.0f} s; at most {update.most} nodes were without a ready pod at once{surplus}."
+    return f"The update {ended} after {update.seconds:.0f} s; at most {_nodes(update.most)} without a ready pod at once{surplus}."
 
 
 def _broken(broken: Broken) -> str:
     stood = "and then stood still" if broken.stood else "and had not stood still when it was undone"
     undone = f"{broken.undone:.0f} s after the undo all had one again" if broken.undone is not None else "the undo did not bring all back"
-    return f"A version that never becomes ready took the agent from {broken.lost} nodes, {stood}; {undone}."
+    return f"A version that never becomes ready took the agent from {_nodes(broken.lost)}, {stood}; {undone}."

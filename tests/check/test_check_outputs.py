@@ -108,14 +108,14 @@ def test_text_says_what_where_and_on_what_it_stands(tmp_path: Path) -> None:
     assert "stands on D1-49; shown by U04.a_surge_with_a_host_port_stalls_without_loss" in text
     assert "Should run on 20 of 22 nodes of the default set" in text
     assert "no      1  virtual: node selector or required node affinity of the template does not match its labels" in text
-    assert "An update has at most 1 with a second pod at a time: 20 times one node." in text
+    assert "An update has at most 1 with a second pod at a time: 20 turns of 1 node." in text
     assert text.splitlines()[-1] == "1 DaemonSet: 1 broken, 0 risk, 1 advice"
 
 
 def test_text_counts_turns_and_seconds(tmp_path: Path) -> None:
     text = told(result(both(rolling("9%"), spec(minReadySeconds=10)), tmp_path))
 
-    assert "An update has at most 2 without a pod at a time: 10 times 2 nodes, at least 100 s for minReadySeconds 10." in text
+    assert "An update has at most 2 without a pod at a time: 10 turns of 2 nodes, at least 100 s for minReadySeconds 10." in text
     ondelete = told(result(spec(updateStrategy={"type": "OnDelete", "rollingUpdate": None}), tmp_path))
     assert "An update takes nothing by itself (OnDelete)." in ondelete
 

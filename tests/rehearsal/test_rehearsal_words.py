@@ -49,25 +49,29 @@ def test_who_names_nodes_is_not_rehearsed(change: dict[str, Any], named: bool) -
         (
             WHOLE._replace(landing=Landing(3, 60, (("n1", "Insufficient cpu"), ("n2", "")))),
             False,
-            "It did not land as derived. 2 of 3 nodes have no available pod: n1 (Insufficient cpu); n2.",
+            "It did not land as derived. 2 of 3 nodes without an available pod: n1 (Insufficient cpu); n2.",
         ),
-        (WHOLE._replace(landing=Landing(3, 60, (), ("n9",))), False, "It did not land as derived. 1 nodes have one and should not: n9."),
+        (
+            WHOLE._replace(landing=Landing(3, 60, (), ("n9",))),
+            False,
+            "It did not land as derived. 1 node with one that should have none: n9.",
+        ),
         (
             WHOLE._replace(update=Update("done", 8.4, 2, 1)),
             True,
-            "The update ended after 8 s; at most 2 nodes were without a ready pod at once, and 1 a second one.",
+            "The update ended after 8 s; at most 2 nodes without a ready pod at once, and 1 node with a second one.",
         ),
         (
             WHOLE._replace(update=Update("held-up", 99, 1)),
             True,
-            "The update did not end within its time (held-up) after 99 s; at most 1 nodes",
+            "The update did not end within its time (held-up) after 99 s; at most 1 node",
         ),
         (WHOLE._replace(update=Update("on-delete", 5)), True, "The update waits for somebody to delete pods"),
         (WHOLE._replace(update=Update(refused="field is immutable")), True, "The update was refused: field is immutable"),
         (
             WHOLE._replace(broken=Broken(1, True, 2.0)),
             True,
-            "A version that never becomes ready took the agent from 1 nodes, and then stood still; 2 s after the undo all had one again.",
+            "A version that never becomes ready took the agent from 1 node, and then stood still; 2 s after the undo all had one again.",
         ),
         (
             WHOLE._replace(broken=Broken(7, False, None)),
