@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from conformance.clusters.protocol import Capability, Node
     from conformance.errors import ApiError
     from conformance.handles.cluster import ScenarioCluster
+    from conformance.handles.creating import Create
     from conformance.handles.daemonset import Agent
     from conformance.handles.data import (
         Document,
@@ -41,6 +42,7 @@ _HOMES = {
     "ApiError": "conformance.errors",
     "Capability": "conformance.clusters.protocol",
     "Condition": "conformance.trace.conditions",
+    "Create": "conformance.handles.creating",
     "Document": "conformance.handles.data",
     "Node": "conformance.clusters.protocol",
     "Pod": "conformance.kube.records",
@@ -70,6 +72,7 @@ __all__ = [
     "ApiError",
     "Capability",
     "Condition",
+    "Create",
     "Document",
     "Node",
     "Pod",

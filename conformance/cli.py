@@ -1,4 +1,4 @@
-"""The command `conformance`: build, up, ps, down, judge, tell, check, reproduce, report, claims, versions, clean.
+"""The command `conformance`: run, build, up, ps, down, judge, tell, check, reproduce, report, claims, versions, clean.
 
 Each command calls one room and prints its answer.
 
@@ -34,7 +34,12 @@ def say(text: object, *, file: TextIO | None = None) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else list(argv)
+    if given[:1] == ["run"]:  # what follows is pytest's
+        from conformance.session import invoking  # noqa: PLC0415 - each command loads only what it needs
+
+        return invoking.run(given[1:])
+    arguments = _parser().parse_args(given)
     code: int
     why = ""
     try:
@@ -108,8 +113,9 @@ def _clusters(commands: argparse._SubParsersAction[_Parser]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="conformance", description="The reference conformance suite for DaemonSets. Scenarios are run with pytest.")
+    parser = _Parser(prog="conformance", description="The reference conformance suite for DaemonSets.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("run", help="run the suite's scenarios: pytest with all its options, and those that `conformance run --help` adds")
     _clusters(commands)
 
     judge = commands.add_parser("judge", help="judge a recorded trace again, without a cluster")
@@ -141,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
 
     claims = commands.add_parser("claims", help="say which check of which scenario shows which claim, as a document in Markdown")
-    claims.add_argument("--scenarios", type=Path, default=Path("scenarios"), metavar="DIR", help="the scenarios (default: scenarios)")
+    claims.add_argument("--scenarios", type=Path, metavar="DIR", help="the scenarios (default: the suite's own)")
     claims.add_argument("--write", type=Path, metavar="FILE", help="write it to FILE instead of printing it")
     claims.add_argument("--kubernetes", default="", metavar="VERSION", help="what is expected of this version (default: the newest known)")
     claims.set_defaults(run=_claims)
@@ -205,12 +211,14 @@ def _node_image(minor: Minor, overrides: dict[str, Path]) -> None:
 
 
 def _claims(arguments: argparse.Namespace) -> int:
+    from conformance import shipped  # noqa: PLC0415
     from conformance.components import versions  # noqa: PLC0415
     from conformance.session.showing import table  # noqa: PLC0415
 
-    if not arguments.scenarios.is_dir():
-        raise UsageError(f"{arguments.scenarios} is no folder of scenarios; say with --scenarios where they are.")
-    text = table(arguments.scenarios, versions.resolve(arguments.kubernetes or versions.DEFAULT).minor)
+    scenarios = arguments.scenarios or shipped.scenarios()
+    if not scenarios.is_dir():
+        raise UsageError(f"{scenarios} is no folder of scenarios; say with --scenarios where they are.")
+    text = table(scenarios, versions.resolve(arguments.kubernetes or versions.DEFAULT).minor)
     if arguments.write is None:
         print(text, end="")
     else:

@@ -106,6 +106,14 @@ def refused(error: OSError) -> str:
     return f"{said}: {error.filename}" if error.filename else said
 
 
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """What follows the sentence that there is no such name: `; did you mean A or B?`, or a full stop where none is near (0 to 1)."""
+    import difflib  # noqa: PLC0415 - only a mistake needs it
+
+    nearest = difflib.get_close_matches(name, list(known), n=3, cutoff=cutoff)
+    return f"; did you mean {' or '.join(nearest)}?" if nearest else "."
+
+
 #: Characters of one line that people still read on a terminal; what is longer there is in a file as a whole.
 LONGEST = 300
 

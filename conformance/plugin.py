@@ -6,8 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any, NoReturn
 
 import pytest
@@ -15,15 +14,14 @@ import pytest
 import conformance
 from conformance.errors import ClusterError, ConformanceError, LeaseLost, NotOffered, Unwritable, UsageError, shortened
 from conformance.handles.cluster import ScenarioCluster
-from conformance.handles.daemonset import Agent
+from conformance.handles.creating import Create
 from conformance.handles.evidence import Evidence, collecting
 from conformance.handles.trace import Trace
-from conformance.kube.manifests import merge, merge_template
 from conformance.printable import printable
-from conformance.report import allure, junit
+from conformance.report import allure, junit, terminal
 from conformance.report.reasons import words
-from conformance.report.results import Reason
-from conformance.session import kind, needing, ordering, outcome, settings, suite
+from conformance.report.results import Reason, ScenarioResult
+from conformance.session import display, kind, marking, needing, ordering, outcome, settings, spelling, suite
 from conformance.session.run import ScenarioRun
 from conformance.session.worker import Worker
 
@@ -112,12 +110,17 @@ def _told_once(session: pytest.Session) -> Iterator[None]:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Build the components, once, before xdist starts its workers."""
+    """Look for words that there are not, and build the components: once, before xdist starts its workers."""
     worker = session.config.stash[WORKER]
+    if not worker.is_worker:
+        with _told_once(session):
+            spelling.check(session.config)
     if worker.wants_scenarios:
         _widen(session.config)
         with _told_once(session):
             worker.prepare()
+        if not worker.is_worker:
+            display.start(session.config, worker.settings.cluster)
 
 
 def _widen(config: pytest.Config) -> None:
@@ -142,9 +145,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Check the claims that scenarios name, and start the long scenarios first."""
+    """Check what scenarios name and lack, and start the long ones first."""
     try:
-        ordering.check_claims(items)
+        marking.check(items)
     except UsageError as error:
         if not (worker := config.stash[WORKER]).is_worker:
             raise pytest.UsageError(str(error)) from None
@@ -194,7 +197,7 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         host,
         worker.settings,
         worker.binaries["kubectl"],
-        worker.manifests,
+        request.config.rootpath / "manifests",
         family=mark.args[0],
         scenario=suite.identity(mark.args[0], request.function.__name__),
         node_id=request.node.nodeid,
@@ -237,27 +240,12 @@ def trace(cluster: ScenarioCluster, scenario_run: ScenarioRun) -> Trace:  # noqa
 
 
 @pytest.fixture
-def daemonset(cluster: ScenarioCluster) -> Callable[..., Agent]:
-    """Create a DaemonSet from a file below manifests/: `daemonset("agent.yaml", node_selector={...}, spec={...}, template={...})`."""
+def daemonset(cluster: ScenarioCluster) -> Create:
+    """Create a DaemonSet from a manifest: `daemonset("agent.yaml", node_selector={...}, spec={...}, template={...})`.
 
-    def create(
-        manifest: str,
-        *,
-        name: str = "",
-        node_selector: Mapping[str, str] | None = None,
-        spec: Mapping[str, Any] | None = None,
-        template: Mapping[str, Any] | None = None,
-    ) -> Agent:
-        body = cluster.manifest(manifest)
-        if name:
-            body = merge(body, {"metadata": {"name": name}})
-        if node_selector is not None:
-            body = merge(body, {"spec": {"template": {"spec": {"nodeSelector": dict(node_selector)}}}})
-        body = merge(body, {"spec": {**dict(spec or {})}})
-        body["spec"]["template"] = merge_template(body["spec"]["template"], template or {})
-        return cluster.apply(body)
-
-    return create
+    Its file is looked for in the folder `manifests` of pytest's root, and then among the suite's own.
+    """
+    return Create(cluster)
 
 
 @pytest.fixture(scope="session")
@@ -318,24 +306,33 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     reports[report.when] = report
     if report.skipped and report.when == "setup":
         report.user_properties.append(LEFT_OUT)
-    if report.when == "call":
+    if report.when in ("call", "teardown") or allure.listening():
         result = outcome.result_of(item, reports, run, worker.settings, worker.settings.minor, item.stash.get(ERROR, None))
-        report.user_properties.extend(junit.properties(result, worker.facts))
-        allure.attach(result, worker.facts, worker.settings.report)
-    if report.when == "teardown":
-        outcome.save(
-            outcome.result_of(item, reports, run, worker.settings, worker.settings.minor, item.stash.get(ERROR, None)),
-            worker.settings.report,
-        )
+        _told(report, result, worker)
     return report
 
 
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+def _told(report: pytest.TestReport, result: ScenarioResult, worker: Worker) -> None:
+    """Hand what is known of an item after a phase to those who want it then."""
+    match report.when:
+        case "setup":
+            allure.identify(result, worker.settings.minor.minor, worker.settings.cluster)
+        case "call":
+            report.user_properties.extend(junit.properties(result, worker.facts))
+            allure.attach(result, worker.settings.report)
+        case "teardown":
+            allure.conclude(result)
+            outcome.save(result, worker.settings.report)
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, tuple[str, Mapping[str, bool]]] | None:
     """A proven deviation is neither a failure nor an ordinary pass; what was left out is told by reason, at the end."""
     if report.skipped and LEFT_OUT in report.user_properties:
-        return "left out", "s", "LEFT OUT"
-    if report.when == "call" and report.passed and ("conformance.outcome", "finding") in report.user_properties:
-        return "finding", "d", "FINDING"
+        return "left out", "s", ("LEFT OUT", terminal.MARKUP["quiet"])
+    if report.when == "call" and report.passed:
+        for name, (letter, tone) in terminal.LETTERS.items():
+            if ("conformance.outcome", name) in report.user_properties:
+                return name, letter, (name.upper(), terminal.MARKUP[tone])
     return None
 
 
@@ -371,9 +368,4 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, objec
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What the run showed, in a few lines, and where to read more."""
     for line in config.stash[WORKER].summary:
-        terminalreporter.write_line(shortened(printable(line)))
-
-
-def manifests_of(config: pytest.Config) -> Path:
-    """Where the manifests are: beside the scenarios."""
-    return config.rootpath / "manifests"
+        terminalreporter.write_line(shortened(printable(line.text)), **terminal.MARKUP[line.tone])

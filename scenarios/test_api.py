@@ -1,12 +1,8 @@
 """What a DaemonSet is in the API: its defaults, its name, what it has not, and who writes its status."""
 
-from collections.abc import Callable
-
 import pytest
 
-from conformance import Agent, ApiError, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import ApiError, Create, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 #: The longest name that is valid, and the longest that leaves room for the hash in the name of a ControllerRevision.
 LONGEST, LONGEST_THAT_RUNS = 253, 242
@@ -84,7 +80,7 @@ def test_generations_and_status(cluster: ScenarioCluster, daemonset: Create, tra
     agent = daemonset("agent.yaml")
     trace.until(agent.exactly_on(*nodes), agent.status(observed_generation=1, number_available=1))
 
-    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
+    agent.touch()
     assert agent.generation == 1
     with shows("D9-45"):
         agent.patch({"status": {"desiredNumberScheduled": 99}}, why="write status through the main resource")

@@ -1,12 +1,8 @@
 """Nodes of the control plane: which DaemonSets reach them, and which are left out without a word."""
 
-from collections.abc import Callable
-
 import pytest
 
-from conformance import Agent, Capability, Document, ScenarioCluster, Taint, Trace, documents, needs, scenario
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, Document, ScenarioCluster, Taint, Trace, documents, needs, scenario
 
 MASTER = Taint(key="node-role.kubernetes.io/master", effect="NoSchedule")
 DEDICATED = Taint(key="dedicated", value="gpu", effect="NoSchedule")

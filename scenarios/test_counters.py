@@ -1,10 +1,6 @@
 """What the status counts, and when it counts anew."""
 
-from collections.abc import Callable
-
-from conformance import Agent, Capability, Condition, ScenarioCluster, Trace, finding, needs, scenario
-
-Create = Callable[..., Agent]
+from conformance import Agent, Capability, Condition, Create, ScenarioCluster, Trace, finding, needs, scenario
 
 
 @scenario("V05", seconds=8)
@@ -36,7 +32,7 @@ def test_no_eligible_node_is_no_error(cluster: ScenarioCluster, daemonset: Creat
     agent = daemonset("agent.yaml", node_selector={"disktype": "ssd"})
     none = agent.status(desired_number_scheduled=0, current_number_scheduled=0, number_ready=0)
     trace.until(none, agent.without_pods(), shows="D9-34")
-    cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=10s")
+    assert cluster.rollout_status(agent, timeout=10).code == 0
     node.label(disktype="ssd")
 
     trace.until(agent.exactly_on(node), agent.status(desired_number_scheduled=1), shows="D9-34")
@@ -58,7 +54,7 @@ def test_counters_do_not_follow_a_noschedule_taint(cluster: ScenarioCluster, dae
 
     stale = agent.status(desired_number_scheduled=2, number_misscheduled=0)
     trace.stays(stale, seconds=15, shows=("D9-33", "D9-34", "D9-44"))
-    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
+    agent.touch()
     right = agent.status(desired_number_scheduled=1, number_misscheduled=1)
     trace.until(right, agent.exactly_on(free, tainted), agent.keeps(before), shows="D9-44")
     trace.expect_creations(agent, 2)
@@ -73,7 +69,7 @@ def test_a_pod_is_not_misscheduled_any_more_when_the_taint_has_gone(cluster: Sce
     trace.until(agent.exactly_on(free, tainted), agent.status(desired_number_scheduled=2, number_available=2))
     before = agent.uids()
     tainted.taint("dedicated", "NoSchedule", "gpu")
-    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
+    agent.touch()
     trace.until(agent.status(desired_number_scheduled=1, number_misscheduled=1), shows="D9-34")
 
     tainted.untaint("dedicated")

@@ -1,13 +1,10 @@
 """Containers that crash are their kubelet's business; pods that a kubelet rejects are the controller's."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, ScenarioCluster, Trace, needs, scenario, shows
 
 
 @scenario("L05", seconds=40)

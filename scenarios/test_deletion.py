@@ -1,12 +1,8 @@
 """What deleting a DaemonSet does to its pods."""
 
-from collections.abc import Callable
-
 import pytest
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 
 @scenario("D01")
@@ -15,7 +11,7 @@ def test_deleting_a_daemonset_cleans_up_its_pods(cluster: ScenarioCluster, daemo
     """kubectl delete daemonset removes the DaemonSet at once and its pods and revisions after it."""
     nodes = cluster.nodes.join(2)
     agent = daemonset("agent.yaml")
-    other = daemonset("agent-hostnetwork.yaml", name="bystander")
+    other = daemonset("agent.yaml", name="bystander", labels={"app": "bystander"})
     trace.until(agent.exactly_on(*nodes), agent.status(number_available=2), other.exactly_on(*nodes), other.status(number_available=2))
     kept = other.uids()
 

@@ -1,12 +1,8 @@
 """PodDisruptionBudgets over daemon pods: whom they stop, whom they do not, and which of them cannot be kept account of."""
 
-from collections.abc import Callable
-
 import pytest
 
-from conformance import Agent, ApiError, Capability, Pod, ScenarioCluster, Trace, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import ApiError, Capability, Create, Pod, ScenarioCluster, Trace, needs, scenario, shows
 
 #: Budgets are no part of a trace; kubectl watches this one.
 BUDGET = "poddisruptionbudget/guard"

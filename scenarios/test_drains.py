@@ -1,10 +1,6 @@
 """kubectl drain: which pods keep it from going on, which it takes and which it leaves."""
 
-from collections.abc import Callable
-
-from conformance import Agent, Capability, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 
 @scenario("T07")
@@ -46,7 +42,7 @@ def test_a_drained_node_still_gets_daemon_pods(cluster: ScenarioCluster, daemons
     cluster.evict_pod(agent.pod_on(drained).metadata.name)
 
     trace.until(agent.replaced(before, drained), agent.exactly_on(drained, other), agent.status(number_available=2), shows="D6-07")
-    later = daemonset("agent-hostnetwork.yaml", name="later")
+    later = daemonset("agent.yaml", name="later", labels={"app": "later"})
     trace.until(later.exactly_on(drained, other), later.status(number_available=2), shows=("D6-03", "D6-07"))
     assert cluster.kubectl("get", "node", drained.name, "-o", "jsonpath={.spec.unschedulable}").out == "true"
     trace.expect_creations(agent, 3)

@@ -1,13 +1,11 @@
 """What has to end takes its time on a real node: replacements, updates and drains wait for it, and a surge does not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 #: Lost with the container, and only with it.
 OWN_FILE = "/of-this-container"

@@ -1,10 +1,6 @@
 """Nodes that are full: a daemon pod waits for its turn like any other, and an update waits with it."""
 
-from collections.abc import Callable
-
-from conformance import Agent, Capability, Condition, Node, Pod, ScenarioCluster, Trace, finding, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Agent, Capability, Condition, Create, Node, Pod, ScenarioCluster, Trace, finding, needs, scenario, shows
 
 #: A node of this size holds one big pod and not two.
 SMALL = {"cpu": "500m"}
@@ -28,7 +24,7 @@ def test_a_pod_that_waits_stays_when_its_node_stops_matching(cluster: ScenarioCl
 
     # Longer than the periods of everything in the controller manager that looks again by itself.
     trace.stays(waits, agent.status(desired_number_scheduled=2), seconds=21, shows=("002-45", "D1-54"))
-    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
+    agent.touch()
     trace.until(agent.exactly_on(free), agent.status(desired_number_scheduled=1, number_available=1), within=10)
     trace.expect_creations(agent, 2)
 
@@ -49,7 +45,7 @@ def test_an_update_stalls_at_a_node_without_room(cluster: ScenarioCluster, daemo
     trace.until(waits, agent.replaced(before, *others))
     trace.until(agent.status(updated_number_scheduled=3, number_available=2, number_unavailable=1), shows="D9-39")
     trace.stays(waits, agent.available_on(*others), seconds=5, shows="D2-15")
-    stuck = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=1s", check=False)
+    stuck = cluster.rollout_status(agent, timeout=1)
     with shows("D2-15"):
         assert (stuck.code, "timed out waiting for the condition" in stuck.err) == (1, True)
     cluster.delete_pod("earlier")

@@ -1,13 +1,10 @@
 """OnDelete, and ControllerRevisions."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
-from conformance import Agent, ApiError, Capability, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import ApiError, Capability, Create, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 
 @scenario("H01", seconds=8)

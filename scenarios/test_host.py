@@ -1,13 +1,10 @@
 """What a daemon pod has of its host: its files, its logs, its ports."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from conformance import Agent, Capability, Node, ScenarioCluster, Trace, accepted, finding, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, Node, ScenarioCluster, Trace, accepted, finding, needs, scenario, shows
 
 #: The documents' log agents, and what the documents say of what they read.
 LOG_AGENTS = [
@@ -171,7 +168,6 @@ def test_a_node_needs_no_network_pod(cluster: ScenarioCluster, daemonset: Create
 #: The host port of agent-port.yaml, and that of agent-metrics.yaml.
 PORT, METRICS = 18473, 18474
 IN_THE_HOSTS_NETWORK = {"spec": {"hostNetwork": True}}
-ANOTHER = {"selector": {"matchLabels": {"app": "second"}}}
 
 
 @scenario("P13", seconds=12)
@@ -218,7 +214,7 @@ def test_a_host_port_that_is_taken_is_waited_for(cluster: ScenarioCluster, daemo
     trace.until(first.exactly_on(*nodes), client.exactly_on(*nodes))
     before = first.uids()
 
-    second = daemonset("agent-port.yaml", name="second", spec=ANOTHER, template={"metadata": {"labels": {"app": "second"}}})
+    second = daemonset("agent-port.yaml", name="second", labels={"app": "second"})
 
     waiting = second.pods_where(
         "both pods wait for the port",

@@ -1,11 +1,9 @@
 """Nodes that are not heard of any more, machines that die, and Node objects that are deleted while their machine goes on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from conformance import Agent, Capability, Node, Pod, ScenarioCluster, Trace, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, Node, Pod, ScenarioCluster, Trace, needs, scenario, shows
 
 EDITED = {"metadata": {"annotations": {"edited": "yes"}}}
 
@@ -43,7 +41,7 @@ def test_a_node_that_falls_silent_keeps_its_daemon_pods(cluster: ScenarioCluster
     )
     trace.stays(late.absent_from(silent), cluster.pod_waits("workload", saying="untolerated taint"), seconds=2, shows=("D1-37", "D8-15"))
     # The taint that keeps new pods off wakes no sync by itself.
-    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
+    agent.touch()
     trace.until(agent.status(desired_number_scheduled=1, number_misscheduled=1, number_ready=1), agent.keeps(before))
     silent.speak()
     trace.until(agent.exactly_on(heard, silent), agent.keeps(before), late.exactly_on(heard, silent), cluster.pod_absent("bystander"))

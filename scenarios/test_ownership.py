@@ -1,13 +1,10 @@
 """Which pods belong to a DaemonSet: adoption, release, orphans."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from conformance import Agent, ApiError, Capability, ScenarioCluster, Trace, accepted, finding, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import ApiError, Capability, Create, ScenarioCluster, Trace, accepted, finding, needs, scenario, shows
 
 #: An owner that was never there.
 NOBODY = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "nobody", "uid": "0b0d1e5c-0000-4000-8000-000000000000", "controller": True}
@@ -272,7 +269,7 @@ def test_orphans_of_another_template_and_the_same_generation_stay(cluster: Scena
     successor = daemonset("agent.yaml", template=cluster.image(cluster.pause("3.9")))
 
     trace.until(successor.exactly_on(*nodes), successor.status(updated_number_scheduled=2, number_available=2))
-    assert "successfully rolled out" in cluster.kubectl("rollout", "status", f"daemonset/{successor.name}", "--timeout=20s").out
+    assert "successfully rolled out" in cluster.rollout_status(successor, timeout=20).out
     trace.stays(successor.keeps(before), seconds=5, shows="D1-60")
     # A sync that would come to see it, if any would.
     successor.patch({"spec": {"revisionHistoryLimit": 9}}, why="change revisionHistoryLimit")

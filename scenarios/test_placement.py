@@ -1,13 +1,10 @@
 """Where pods go: every eligible node gets one, and only those."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller"
 

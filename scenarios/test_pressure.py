@@ -1,11 +1,8 @@
 """Nodes that run short of memory, disk or process ids: kubelets end daemon pods and turn new ones away, but those of a system class."""
 
-from collections.abc import Callable
 from typing import Any
 
-from conformance import Agent, Capability, Node, ScenarioCluster, Trace, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Agent, Capability, Create, Node, ScenarioCluster, Trace, needs, scenario, shows
 
 CRITICAL: dict[str, Any] = {"spec": {"priorityClassName": "system-node-critical"}}
 IMPORTANT: dict[str, Any] = {"spec": {"priorityClassName": "important"}}

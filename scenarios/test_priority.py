@@ -1,11 +1,8 @@
 """Nodes that are full: priority lets the scheduler make room, and without it a daemon pod waits."""
 
-from collections.abc import Callable
 from typing import Any
 
-from conformance import Agent, Capability, Node, ScenarioCluster, Trace, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, Node, ScenarioCluster, Trace, needs, scenario, shows
 
 #: A node of this size holds one big pod and not two.
 SMALL = {"cpu": "500m"}

@@ -1,10 +1,6 @@
 """Kubelets and nodes that restart, and pods that only their kubelet knows how to start."""
 
-from collections.abc import Callable
-
-from conformance import Agent, Capability, Node, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, Node, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 #: Lost with the container, and only with it.
 OWN_FILE = "/of-this-container"

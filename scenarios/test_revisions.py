@@ -1,11 +1,8 @@
 """ControllerRevisions that others delete or make: what the controller restores, and what it does when a name is taken."""
 
 import json
-from collections.abc import Callable
 
-from conformance import Agent, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Create, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 
 @scenario("H05")

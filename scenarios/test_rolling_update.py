@@ -1,13 +1,10 @@
 """Rolling updates without surge: how many pods may be down, and how many should be."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from conformance import Agent, Capability, Condition, ScenarioCluster, Trace, accepted, claim, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Condition, Create, ScenarioCluster, Trace, accepted, claim, needs, scenario, shows
 
 
 @scenario("R01")
@@ -23,7 +20,7 @@ def test_a_new_image_reaches_every_node(cluster: ScenarioCluster, daemonset: Cre
         cluster.kubectl("set", "image", f"daemonset/{agent.name}", f"agent={cluster.pause('3.9')}")
     agent.refresh()
 
-    done = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=60s", check=False)
+    done = cluster.rollout_status(agent)
     status = agent.get()["status"]
     with shows("D2-13"):
         assert done.code == 0, done.said
@@ -207,7 +204,7 @@ def test_a_broken_template_breaks_no_more_than_the_budget(cluster: ScenarioClust
     trace.until(stuck, agent.status(number_unavailable=2, updated_number_scheduled=2), shows="D9-39")
     trace.stays(stuck, seconds=4, shows=("001-11", "003-28", "D2-18", "D9-11"))
     with shows("D10-07"):
-        waited = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=2s", check=False)
+        waited = cluster.rollout_status(agent, timeout=2)
         assert (waited.code, "timed out waiting for the condition" in waited.err) == (1, True)
     agent.set_image()
 
@@ -241,7 +238,7 @@ def test_one_node_that_never_becomes_ready_holds_up_the_update(cluster: Scenario
     held = agent.uids()
     trace.stays(stuck, agent.keeps(held), seconds=3, shows="003-28")
     with shows("D10-07"):
-        waited = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=1s", check=False)
+        waited = cluster.rollout_status(agent, timeout=1)
         assert (waited.code, "timed out waiting for the condition" in waited.err) == (1, True)
     bad.behave()
 
@@ -357,7 +354,7 @@ def test_a_strategy_that_is_changed_in_the_middle_holds_from_then_on(cluster: Sc
     trace.until(broken(1), agent.status(updated_number_scheduled=1))
     agent.set_budget(max_unavailable=2)
     trace.until(broken(2), agent.status(updated_number_scheduled=2), shows="003-28")
-    agent.patch({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}}, why="set update strategy")
+    agent.set_strategy("OnDelete")
     agent.set_image()
     held = agent.uids()
     trace.until(agent.status(updated_number_scheduled=0))

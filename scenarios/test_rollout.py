@@ -1,11 +1,8 @@
 """kubectl rollout: history, undo, restart and status."""
 
 import json
-from collections.abc import Callable
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 
 @scenario("H04")
@@ -184,16 +181,16 @@ def test_flags_of_kubectl_rollout_status(cluster: ScenarioCluster, daemonset: Cr
     agent.set_image(also=cluster.behave(never_ready=True))
     trace.until(agent.status(updated_number_scheduled=1, number_available=0))
 
-    with shows("D10-03"), accepted():
-        unfinished = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--watch=false")
-        assert (len(unfinished.out.splitlines()), "Waiting for daemon set" in unfinished.out) == (1, True)
+    unfinished = cluster.rollout_status(agent, watch=False)
+    with shows("D10-03"):
+        assert (unfinished.code, len(unfinished.out.splitlines()), "Waiting for daemon set" in unfinished.out) == (0, 1, True)
     cluster.kubectl("rollout", "undo", f"daemonset/{agent.name}")
     agent.refresh()
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes), trace.has_revisions(agent, 2, 3))
 
-    with shows("D10-05", "D10-06"), accepted():
-        rolled_over = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--revision=2", "--timeout=10s")
-        assert "successfully rolled out" in rolled_over.out
+    rolled_over = cluster.rollout_status(agent, revision=2, timeout=10)
+    with shows("D10-05", "D10-06"):
+        assert (rolled_over.code, "successfully rolled out" in rolled_over.out) == (0, True)
     trace.expect_creations(agent, 3)
 
 
@@ -205,7 +202,7 @@ def test_kubectl_rollout_status_refuses_ondelete(cluster: ScenarioCluster, daemo
     agent = daemonset("agent-ondelete.yaml")
     trace.until(agent.exactly_on(*nodes))
 
-    refused = cluster.kubectl("rollout", "status", f"daemonset/{agent.name}", "--timeout=5s", check=False)
+    refused = cluster.rollout_status(agent, timeout=5)
 
     with shows("D2-13"):  # of rolling updates, and of nothing else
         assert refused.code == 1

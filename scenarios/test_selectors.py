@@ -1,13 +1,11 @@
 """Selectors of a DaemonSet: what they are compared with, and that they stay as they are."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from conformance import Agent, ApiError, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import ApiError, Create, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 #: Labels that a selector's expression matches, and such that it does not.
 EXPRESSIONS = [

@@ -1,10 +1,6 @@
 """Services over daemon pods: what they name, and where it runs."""
 
-from collections.abc import Callable
-
-from conformance import Agent, Capability, Node, ScenarioCluster, Trace, accepted, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, Node, ScenarioCluster, Trace, accepted, needs, scenario, shows
 
 #: Endpoints and EndpointSlices are no part of a trace; kubectl watches these.
 SLICES = ("endpointslice", "--selector=kubernetes.io/service-name=agent")

@@ -1,13 +1,10 @@
 """Rolling updates with surge: the new pod comes before the old one goes."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from conformance import Agent, Capability, ScenarioCluster, Trace, claim, finding, needs, scenario, shows
-
-Create = Callable[..., Agent]
+from conformance import Capability, Create, ScenarioCluster, Trace, claim, finding, needs, scenario, shows
 
 
 def _budget(max_surge: int | str, nodes: int, budget: int, min_ready: int, *more: str) -> Any:
@@ -79,7 +76,7 @@ def test_a_surge_stalls_when_the_old_pods_have_just_become_ready(cluster: Scenar
     both = agent.pods_where("an old and a new pod stand on the node, both ready", lambda pods: [pod.ready for pod in pods] == [True] * 2)
     trace.until(both)
     trace.stays(both, seconds=15, shows="D9-19")
-    agent.patch({"metadata": {"annotations": {"touched": "yes"}}}, why="annotate")
+    agent.touch()
     trace.until(agent.rolled_out(), agent.exactly_on(*nodes))
     trace.expect_creations(agent, 2)
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import yaml
 
 from conformance.claims import registry
-from conformance.errors import UsageError
+from conformance.errors import UsageError, did_you_mean
 
 FILE = Path(__file__).parent / "findings.yaml"
 REPRODUCERS = Path(__file__).parent / "reproducers"
@@ -101,12 +101,7 @@ def resolve(ids: Iterable[str]) -> tuple[Finding, ...]:
     wanted = tuple(ids)
     unknown = [name for name in dict.fromkeys(wanted) if name not in known]
     if unknown:
-        import difflib  # noqa: PLC0415 - only a mistake needs it
-
-        said = []
-        for name in unknown[:_SUGGESTIONS]:
-            nearest = difflib.get_close_matches(name.lower(), known, n=_SUGGESTIONS, cutoff=0.5)
-            said.append(f"There is no finding {name!r}" + (f"; did you mean {' or '.join(nearest)}?" if nearest else "."))
+        said = [f"There is no finding {name!r}{did_you_mean(name.lower(), known, cutoff=0.5)}" for name in unknown[:_SUGGESTIONS]]
         if len(unknown) > _SUGGESTIONS:
             said.append(f"Nor are there {len(unknown) - _SUGGESTIONS} more that are named.")
         raise UsageError(f"{' '.join(said)} The known ones are {', '.join(known)}.")

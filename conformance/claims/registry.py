@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import yaml
 
-from conformance.errors import UsageError
+from conformance.errors import UsageError, did_you_mean
 
 DOCUMENTS = Path(__file__).parent / "documents"
 Status = Literal["true", "version-bound", "inaccurate", "opinion"]
@@ -97,13 +97,11 @@ def resolve(ids: Iterable[str]) -> tuple[Claim, ...]:
 
 
 def _unknown(names: list[str], known: Mapping[str, Claim]) -> str:
-    import difflib  # noqa: PLC0415 - only a mistake needs it
-
     said = []
     for name in names[:_SUGGESTIONS]:
         spelt = re.sub(r"(?<=-)\d$", r"0\g<0>", name.upper())
-        nearest = [spelt] if spelt in known else difflib.get_close_matches(spelt, known, n=_SUGGESTIONS, cutoff=0.7)
-        said.append(f"There is no claim {name!r}" + (f"; did you mean {' or '.join(nearest)}?" if nearest else "."))
+        meant = did_you_mean(spelt, [spelt] if spelt in known else known, cutoff=0.7)
+        said.append(f"There is no claim {name!r}{meant}")
     if len(names) > _SUGGESTIONS:
         said.append(f"Nor are there {len(names) - _SUGGESTIONS} more that are named.")
     ranges = ", ".join(f"{document.claims[0]} to {document.claims[-1]}" for document in documents().values() if document.claims)

@@ -24,6 +24,7 @@ class Capability(enum.StrEnum):
     POD_PHASE = "pod-phase"  # let a pod fail, finish or turn unready at will
     POD_TIMING = "pod-timing"  # slow start, never ready, slow termination
     COMPONENT_CONTROL = "component-control"  # stop, pause, kill control-plane components
+    ADMISSION_POLICY = "admission-policy"  # have the API server refuse requests by a policy, an object of the whole cluster
     AUDIT_LOG = "audit-log"
     REAL_KUBELET = "real-kubelet"
     NODE_RESTART = "node-restart"  # restart a kubelet or a whole node, or switch its machine off

@@ -11,8 +11,10 @@ from typing import Any
 
 import yaml
 
-from conformance.clusters.protocol import Behaviour, Cluster, Component, Node, Nodes
-from conformance.errors import ApiError, WaitExpired
+from conformance import shipped
+from conformance.clusters.protocol import Behaviour, Capability, Cluster, Component, Node, Nodes
+from conformance.errors import ApiError, NotOffered, WaitExpired
+from conformance.handles import refusing
 from conformance.handles.daemonset import NEXT_IMAGE, Agent
 from conformance.kube.begun import Begun
 from conformance.kube.kubectl import Kubectl, KubectlError
@@ -21,7 +23,6 @@ from conformance.kube.records import Pod
 from conformance.kube.resources import path
 from conformance.process import Result
 from conformance.trace.conditions import When
-from conformance.trace.entries import OBJECT_TYPES
 from conformance.trace.recorder import Recorder
 from conformance.trace.world import World
 
@@ -45,7 +46,7 @@ class ScenarioCluster:
     def manifest(self, name: str, *, spec: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The object of a file below manifests/, put into the scenario's namespace; `spec` is merged into its spec."""
         # Not manifests.load(): some of these files are wrong on purpose.
-        body: dict[str, Any] = yaml.safe_load(text_of(self._manifests, name))
+        body: dict[str, Any] = yaml.safe_load(text_of(name, self._manifests, shipped.manifests()))
         body = merge(body, {"metadata": {"namespace": self.namespace}})
         return body if spec is None else merge(body, {"spec": spec})
 
@@ -54,7 +55,7 @@ class ScenarioCluster:
 
         Where the cluster wants a DaemonSet otherwise than it stands there (`adapted`), the text is that of the adapted one.
         """
-        text = text_of(self._manifests, name)
+        text = text_of(name, self._manifests, shipped.manifests())
         if own_namespace:
             text = re.sub(r"(?m)^( *namespace:) .*$", rf"\1 {self.namespace}", text)
         try:
@@ -128,6 +129,38 @@ class ScenarioCluster:
         self._recorder.action("kubectl " + " ".join(args), self.namespace)
         return self._kubectl.begun("--namespace", self.namespace, *args, within=KUBECTL_LIMIT * self.facts.time_scale)
 
+    def rollout_status(self, agent: Agent, *, timeout: float = 60.0, watch: bool = True, revision: int = 0) -> Result:
+        """What `kubectl rollout status` says of a DaemonSet, whatever its exit code; it gives up after `timeout` seconds.
+
+        With watch=False it says one line and is content (`--watch=false`); `revision` is `--revision`. KubectlError if the API server
+        could not be asked: that says nothing of a rollout.
+        """
+        flags = [f"--timeout={timeout * self.facts.time_scale:g}s"] if watch else ["--watch=false"]
+        flags += [f"--revision={revision}"] if revision else []
+        done = self.kubectl("rollout", "status", f"daemonset/{agent.name}", *flags, check=False)
+        if not done.ok and not (failed := KubectlError(done)).answered:
+            raise failed
+        return done
+
+    def quota(self, *, pods: int) -> AbstractContextManager[None]:
+        """Let a ResourceQuota of so many pods stand in the scenario's namespace while the block runs; one at a time.
+
+        It is in force when the block begins, and no longer when the block has ended; nobody wakes a controller then.
+        """
+        what = refusing.quota(self.namespace, {"pods": pods}, self.facts.labels)
+        return refusing.in_force(self.api, self._recorder, what, limit=refusing.LIMIT * self.facts.time_scale)
+
+    def refuse_pods(self, *nodes: Node) -> AbstractContextManager[None]:
+        """Let a ValidatingAdmissionPolicy refuse new pods of the scenario's namespace while the block runs; one at a time.
+
+        Those for these nodes are refused, bound to them or aimed at them as the controller aims daemon pods; without nodes, all. It is in
+        force when the block begins, and no longer when the block has ended. It needs Capability.ADMISSION_POLICY.
+        """
+        if (reason := self.facts.lacking.get(Capability.ADMISSION_POLICY)) is not None:
+            raise NotOffered(f"refuse_pods: {reason}")
+        what = refusing.policy(self.namespace, [node.name for node in nodes], self.facts.labels)
+        return refusing.in_force(self.api, self._recorder, what, limit=refusing.LIMIT * self.facts.time_scale)
+
     def create_pod(self, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Create a bare pod in the scenario's namespace."""
         self._recorder.action("create", f"pods/{manifest['metadata'].get('name', '')}")
@@ -188,7 +221,7 @@ class ScenarioCluster:
 
     def bare_pod(self, name: str, node: Node, *, labels: Mapping[str, str]) -> dict[str, Any]:
         """A pod nobody owns, put on a node by hand (spec.nodeName: the scheduler is not asked)."""
-        container = load(self._manifests / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
+        container = load(shipped.manifests() / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"][0]
         container = {**container, "image": relocated(container["image"], self.facts.images)}
         spec = {"nodeName": node.name, "containers": [container], "terminationGracePeriodSeconds": 1}
         return {
@@ -200,17 +233,12 @@ class ScenarioCluster:
 
     def image(self, image: str) -> dict[str, Any]:
         """A merge patch for the template of manifests/agent.yaml that changes the image and nothing else."""
-        containers = load(self._manifests / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"]
+        containers = load(shipped.manifests() / "agent.yaml")[0]["spec"]["template"]["spec"]["containers"]
         return {"spec": {"containers": [{**container, "image": image} for container in containers]}}
 
     def _seen(self, written: dict[str, Any]) -> dict[str, Any]:
-        """Return when the trace has reached this write: what is waited for next must not be taken for true before it has happened."""
-        name, version = written["metadata"]["name"], int(written["metadata"]["resourceVersion"])
-
-        def seen(_: World) -> bool:
-            return any(entry.rv == version and entry.type in OBJECT_TYPES for entry in self._recorder.so_far())
-
-        self._recorder.until(When("seen", f"pods/{name} is seen at resourceVersion {version}", seen))
+        """What is waited for next must not be taken for true before this write is seen."""
+        self._recorder.wrote(int(written["metadata"]["resourceVersion"]))
         return written
 
     # -- waiting for ----------------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from conformance.clusters.protocol import Node
 from conformance.handles.awaited import Awaited
@@ -24,12 +24,18 @@ class Agent(Awaited):
         self._api = api
         self._recorder = recorder
         self._next_image = next_image
+        self._touched = 0
         meta = created["metadata"]
         self.name = meta["name"]
         self.namespace = meta["namespace"]
         self.uid = meta["uid"]
+        self._learn(meta)
+
+    def _learn(self, meta: Mapping[str, Any]) -> None:
+        """Take over what a write has led to; no wait begins before the trace has seen it."""
         self.generation = meta["generation"]
         self.rv = int(meta["resourceVersion"])
+        self._recorder.wrote(self.rv)
 
     # -- acting ---------------------------------------------------------------------------------------------------------------------------
 
@@ -41,14 +47,18 @@ class Agent(Awaited):
     def patch(self, patch: Mapping[str, Any], *, why: str = "patch") -> None:
         """Apply a JSON merge patch to the DaemonSet (lists are replaced as a whole)."""
         self._recorder.action(why, f"daemonsets/{self.name}", {"patch": dict(patch)})
-        changed = self._api.patch(self.path, patch)
-        self.generation = changed["metadata"]["generation"]
-        self.rv = int(changed["metadata"]["resourceVersion"])
+        self._learn(self._api.patch(self.path, patch)["metadata"])
+
+    def touch(self) -> None:
+        """Change an annotation of the DaemonSet, and nothing else: the controller looks again, the generation stays."""
+        self._touched += 1
+        self.patch({"metadata": {"annotations": {"touched": str(self._touched)}}}, why="touch")
 
     def patch_status(self, patch: Mapping[str, Any]) -> None:
         """Apply a JSON merge patch to its status, through the subresource, as only the controller should."""
         self._recorder.action("patch status", f"daemonsets/{self.name}", {"patch": dict(patch)})
-        self._api.patch(path("daemonsets", self.namespace, self.name, "status"), {"status": dict(patch)})
+        changed = self._api.patch(path("daemonsets", self.namespace, self.name, "status"), {"status": dict(patch)})
+        self._learn(changed["metadata"])
 
     def patch_template(self, patch: Mapping[str, Any], *, why: str = "change template") -> None:
         """Apply a JSON merge patch to the pod template; containers without an image change those of the same name."""
@@ -72,6 +82,11 @@ class Agent(Awaited):
         budget = {"maxUnavailable": max_unavailable or 0, "maxSurge": max_surge or 0}
         self.patch({"spec": {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": budget}}}, why="set update strategy")
 
+    def set_strategy(self, strategy: Literal["OnDelete", "RollingUpdate"]) -> None:
+        """Set spec.updateStrategy.type. OnDelete drops the budget; RollingUpdate after it begins with the default one (see set_budget)."""
+        changed = {"type": strategy} if strategy == "RollingUpdate" else {"type": strategy, "rollingUpdate": None}
+        self.patch({"spec": {"updateStrategy": changed}}, why=f"set update strategy {strategy}")
+
     def delete(self, *, propagation: str = "Background") -> dict[str, Any]:
         """Delete it with a propagation policy: Background (kubectl's default), Foreground, Orphan. Returns the API server's answer."""
         self._recorder.action(f"delete ({propagation})", f"daemonsets/{self.name}", {"propagationPolicy": propagation})
@@ -83,8 +98,7 @@ class Agent(Awaited):
 
     def refresh(self) -> None:
         """Learn the generation that somebody else's write (kubectl's) has led to, so that waits do not end on the old one."""
-        meta = self.get()["metadata"]
-        self.generation, self.rv = meta["generation"], int(meta["resourceVersion"])
+        self._learn(self.get()["metadata"])
 
     # -- looking --------------------------------------------------------------------------------------------------------------------------
 
@@ -95,10 +109,15 @@ class Agent(Awaited):
 
     def pod_on(self, node: Node | str) -> Pod:
         """Its one pod on a node that is not being deleted; an AssertionError if there is none or more than one."""
+        there = [pod for pod in self.pods_on(node) if not pod.terminating]
         name = node if isinstance(node, str) else node.name
-        there = [pod for pod in self.pods() if pod.target == name and not pod.terminating]
         assert len(there) == 1, f"expected one pod of {self.name} on {name}, found {[pod.metadata.name for pod in there]}"
         return there[0]
+
+    def pods_on(self, node: Node | str) -> list[Pod]:
+        """All its pods on a node or aimed at it, those that are being deleted among them, by name."""
+        name = node if isinstance(node, str) else node.name
+        return [pod for pod in self.pods() if pod.target == name]
 
     def uids(self) -> dict[str, str]:
         """UID of the pod on each node."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import pytest
 import yaml
 
+from conformance import shipped
 from conformance.claims import registry
 from conformance.errors import UsageError
 
@@ -218,18 +218,8 @@ def _invalid() -> _Invalid:
 
 
 def _read(name: str, kind: type[T]) -> T:
-    file = _manifests() / name
+    file = shipped.manifests() / name
     try:
         return msgspec.convert(yaml.load(file.read_text(encoding="utf-8"), Loader=_LOADER), kind)  # noqa: S506 - a safe loader, in C
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
         raise UsageError(f"{file} cannot be used, mend it: {error}") from error
-
-
-@functools.cache
-def _manifests() -> Path:
-    """The folder of the manifests: beside the package in a checkout, else beside (or above) where pytest was started."""
-    here = Path.cwd()
-    for folder in (Path(__file__).parents[2], here, *here.parents):
-        if (folder / "manifests" / "documents" / "index.yaml").is_file():
-            return folder / "manifests"
-    raise UsageError(f"there is no folder manifests/ in {here} or above it; start pytest in a checkout of the suite")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
+from conformance.clusters.protocol import Node
+from conformance.handles.counted import Counted, owned
 from conformance.handles.daemonset import Agent
 from conformance.kube.records import ControllerRevision, DaemonSet, Object, Pod
+from conformance.kube.records import Node as NodeRecord
 from conformance.trace.entries import OBJECT_TYPES, Entry
 from conformance.trace.recorder import Recorder
 from conformance.trace.world import World
@@ -15,7 +18,7 @@ from conformance.trace.world import World
 _Found = TypeVar("_Found")
 
 
-class Past:
+class Past(Counted):
     """Looks back over a running record, in the store's order.
 
     What should have happened and has not is an AssertionError: the cluster did not do it.
@@ -32,11 +35,9 @@ class Past:
 
     def created(self, agent: Agent) -> list[dict[str, Any]]:
         """Every pod of it as it was when it was created, raw."""
-        found = []
-        for entry, _, after, _ in self.steps():
-            if entry.type == "added" and isinstance(after, Pod) and _owned(after, agent):
-                found.append(entry.raw())
-        return found
+        return [
+            entry.raw() for entry, _, after, _ in self.steps() if entry.type == "added" and isinstance(after, Pod) and owned(after, agent)
+        ]
 
     def last_pod(self, name: str) -> Pod:
         """The last state of a pod before it was gone (or now)."""
@@ -50,7 +51,7 @@ class Past:
 
     def was_owned_by(self, name: str, agent: Agent) -> bool:
         """Whether a pod of this name had the DaemonSet as its managing owner at any time."""
-        return any(isinstance(after, Pod) and after.metadata.name == name and _owned(after, agent) for _, _, after, _ in self.steps())
+        return any(isinstance(after, Pod) and after.metadata.name == name and owned(after, agent) for _, _, after, _ in self.steps())
 
     def revision_of(self, what: Callable[[Entry, Object | None, Object | None], bool]) -> list[int]:
         """The resourceVersions at which something happened, in order."""
@@ -84,9 +85,38 @@ class Past:
         return ended - _one_of(asked, f"pods/{name} was never asked to end")
 
     def seconds_from(self, earlier: int, later: int) -> float:
-        """From the change at one resourceVersion to that at another (see end_of_pod and creation_of_pod), by arrival."""
-        at = {entry.rv: entry.at for entry in self._recorder.so_far() if entry.type in OBJECT_TYPES}
-        return at[later] - at[earlier]
+        """From the change at one resourceVersion to that at another (see end_of_pod, creation_of_pod, change_of_node and Agent.rv).
+
+        By when the API server was asked for them, if an audit log tells of both, else by arrival. An AssertionError if one was not seen.
+        """
+        before, after = self._times(earlier, later)
+        return after - before
+
+    def _times(self, *revisions: int | None) -> list[float]:
+        """When the changes at these resourceVersions were asked for, by one clock: on a busy machine the news of several arrive at once."""
+        arrived: dict[int | None, float] = {}
+        asked: dict[int | None, float] = {}
+        for entry in self._recorder.so_far():
+            if entry.type in OBJECT_TYPES:
+                arrived.setdefault(entry.rv, entry.at)
+            elif entry.type == "write" and "received" in entry.detail:
+                asked.setdefault(entry.rv, entry.detail["received"])  # a later one of the same version has changed nothing
+        for revision in revisions:
+            assert revision in arrived, f"no change at resourceVersion {revision} was seen"
+        clock = asked if all(revision in asked for revision in revisions) else arrived
+        return [clock[revision] for revision in revisions]
+
+    def change_of_node(self, node: Node | str) -> int:
+        """The resourceVersion at which the labels, the taints or the cordon of a node were changed last."""
+        name = node if isinstance(node, str) else node.name
+
+        def changed(_: Entry, before: Object | None, after: Object | None) -> bool:
+            if not (isinstance(before, NodeRecord) and isinstance(after, NodeRecord) and after.metadata.name == name):
+                return False
+            told = [(each.metadata.labels, each.spec.taints, each.spec.unschedulable) for each in (before, after)]
+            return told[0] != told[1]
+
+        return _one_of(self.revision_of(changed), f"nodes/{name} has not been changed", -1)
 
     def seconds_alive(self, name: str) -> float:
         """From a pod's binding until its deletion was asked for, by arrival."""
@@ -99,15 +129,8 @@ class Past:
 
         By when the API server was asked for it, if there is an audit log: on a busy machine the news of several may arrive at once.
         """
-        entries = [
-            entry for entry, _, after, _ in self.steps() if entry.type == "added" and isinstance(after, Pod) and _owned(after, agent)
-        ]
-        asked: dict[int | None, float] = {}
-        for entry in self._recorder.so_far():
-            if entry.type == "write" and "received" in entry.detail:
-                asked.setdefault(entry.rv, entry.detail["received"])  # a later one of the same version has changed nothing
-        audited = all(entry.rv in asked for entry in entries)
-        at = [asked[entry.rv] if audited else entry.at for entry in entries]
+        made = self.revision_of(lambda entry, _, after: entry.type == "added" and isinstance(after, Pod) and owned(after, agent))
+        at = self._times(*made)
         return [later - earlier for earlier, later in itertools.pairwise(at)]
 
     def failures(self, agent: Agent) -> list[str]:
@@ -116,7 +139,7 @@ class Past:
             after.status.reason
             for _, before, after, _ in self.steps()
             if isinstance(after, Pod)
-            and _owned(after, agent)
+            and owned(after, agent)
             and after.status.phase == "Failed"
             and not (isinstance(before, Pod) and before.status.phase == "Failed")
         ]
@@ -152,11 +175,6 @@ class Past:
         ]
         return _one_of(states, f"daemonsets/{agent.name} was never seen", -1)
 
-    def counters(self, agent: Agent, *names: str) -> set[tuple[int, ...]]:
-        """Every combination of these counters of its status, such as `number_ready`, that there has been at any time."""
-        states = [state for _, _, state, _ in self.steps() if isinstance(state, DaemonSet) and state.metadata.uid == agent.uid]
-        return {tuple(getattr(state.status, name) for name in names) for state in states}
-
     def finalizers(self, agent: Agent) -> set[str]:
         """Every finalizer that the DaemonSet has had at any time."""
         states = [state for _, _, state, _ in self.steps() if isinstance(state, DaemonSet) and state.metadata.uid == agent.uid]
@@ -186,49 +204,6 @@ class Past:
             and entry.detail.get("subresource", "") == subresource
         }
 
-    def most_unavailable(self, agent: Agent) -> int:
-        """The most nodes that a deletion has left without a ready pod, at any one event since its first change of spec.
-
-        Counted over the nodes that had such a pod when the change came, from the objects alone: nothing of the status is believed. A node
-        whose pod stops being ready by itself is not one that the update took.
-        """
-        taken: set[str] = set()
-        without: set[str] = set()
-        most = 0
-        for nodes, after, world in self._during_update(agent):
-            now = {node for node in nodes if not any(pod.ready and not pod.terminating for pod in world.pods_on(agent.uid, node))}
-            if not isinstance(after, Pod) or after.terminating:
-                taken |= now - without
-            taken &= now
-            without = now
-            most = max(most, len(taken))
-        return most
-
-    def most_surplus(self, agent: Agent) -> int:
-        """The most nodes with a further pod, at any one event since its first change of spec.
-
-        A node whose pods are all ready does not count, nor does it for the controller: its old pod is as good as deleted,
-        and the pod of the next node is made before that happens, in the same sync.
-        """
-
-        def surges(pods: Iterable[Pod]) -> bool:
-            there = [pod for pod in pods if not pod.terminating]
-            return len(there) > 1 and not all(pod.ready for pod in there)
-
-        during = self._during_update(agent)
-        return max((sum(surges(world.pods_on(agent.uid, node)) for node in nodes) for nodes, _, world in during), default=0)
-
-    def _during_update(self, agent: Agent) -> Iterator[tuple[set[str], Object | None, World]]:
-        """From its first change of spec on: the nodes that had a ready pod then, the object after each event, and the world after it."""
-        nodes: set[str] | None = None
-        for _, _, after, world in self.steps():
-            ds = world.by_uid.get(agent.uid)
-            if ds is None or ds.metadata.generation < 2:
-                continue
-            if nodes is None:
-                nodes = {pod.target for pod in world.pods_of(agent.uid) if pod.ready}
-            yield nodes, after, world
-
     def ready_to_next_deletion(self, agent: Agent) -> list[float]:
         """During an update: seconds between a new pod turning ready and the next deletion of an old one, by arrival."""
         ready_at: float | None = None
@@ -252,7 +227,3 @@ def _one_of(found: Sequence[_Found], otherwise: str, which: int = 0) -> _Found:
     """One of what was found, the first unless told otherwise; an AssertionError says what is missing if there is none."""
     assert found, otherwise
     return found[which]
-
-
-def _owned(pod: Pod, agent: Agent) -> bool:
-    return pod.metadata.controller is not None and pod.metadata.controller.uid == agent.uid

@@ -37,6 +37,24 @@ class Trace:
         self.recorder.expect({"name": agent.name, "uid": agent.uid, "creations": count})
         shows_in_the_end(shows, "INV-12", f"daemonsets/{agent.name}", f"{count} pods of {agent.name} are created in all")
 
+    def follows(self, effect: int, *, after: int, within: float, at_least: float = 0.0, shows: Claims = ()) -> None:
+        """Say that one change came behind another, at most `within` seconds later (of an ordinary machine), and not before `at_least`.
+
+        Both are resourceVersions, as `past` tells them: `trace.follows(trace.past.creation_of_pod(uid), after=trace.past.end_of_pod(name),
+        within=5)`. An AssertionError says how long it took.
+        """
+        limit = within * self.scale
+        with checking(shows, f"{at_least:g} to {within:g} s from a cause to its effect"):
+            assert after < effect, f"the effect (resourceVersion {effect}) stands before its cause ({after})"
+            took = self.past.seconds_from(after, effect)
+            assert at_least <= took <= limit, (
+                f"from resourceVersion {after} to {effect} it took {took:.3f} s, and should have taken {at_least:g} to {limit:g} s"
+            )
+
+    def note(self, text: str) -> None:
+        """Write an observation into the trace, where it is seen beside what happened then; nothing is judged by it."""
+        self.recorder.note("noted", {"said": text})
+
     def written(self, target: str, verb: str, *, by: str = "", subresource: str = "") -> When:
         """The audit log says that this user (or anybody) made a write of this kind to `pods/NAME` or `daemonsets/NAME`."""
 

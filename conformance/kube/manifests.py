@@ -16,14 +16,15 @@ from conformance.errors import UsageError
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def text_of(folder: Path, name: str) -> str:
-    """The text of a file below the folder of the manifests; UsageError says which ones are there."""
+def text_of(name: str, *folders: Path) -> str:
+    """The text of a file below the first of the folders of manifests that has it; UsageError says which ones are there."""
+    folder = next((each for each in folders if (each / name).is_file()), folders[0])
     try:
         return (folder / name).read_text(encoding="utf-8")
     except OSError as error:
-        there = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*.yaml"))
+        there = sorted({file.relative_to(each).as_posix() for each in folders for file in each.rglob("*.yaml")})
         near = difflib.get_close_matches(name, there, n=3) or there[:5]
-        meant = f"There are: {', '.join(near)}." if near else "There is none: manifests are looked for beside pytest's root."
+        meant = f"There are: {', '.join(near)}." if near else "There is none."
         raise UsageError(f"The manifest {name} cannot be read from {folder} ({error.strerror}). {meant}") from error
 
 

@@ -37,6 +37,7 @@ RESOURCES: dict[str, Resource] = {
         Resource("secrets", "Secret", "v1"),
         Resource("services", "Service", "v1"),
         Resource("resourcequotas", "ResourceQuota", "v1"),
+        Resource("replicationcontrollers", "ReplicationController", "v1"),
         Resource("limitranges", "LimitRange", "v1"),
         Resource("daemonsets", "DaemonSet", "apps/v1"),
         Resource("controllerrevisions", "ControllerRevision", "apps/v1"),
@@ -51,6 +52,10 @@ RESOURCES: dict[str, Resource] = {
         Resource("rolebindings", "RoleBinding", "rbac.authorization.k8s.io/v1"),
         Resource("clusterroles", "ClusterRole", "rbac.authorization.k8s.io/v1", namespaced=False),
         Resource("clusterrolebindings", "ClusterRoleBinding", "rbac.authorization.k8s.io/v1", namespaced=False),
+        Resource("validatingadmissionpolicies", "ValidatingAdmissionPolicy", "admissionregistration.k8s.io/v1", namespaced=False),
+        Resource(
+            "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", "admissionregistration.k8s.io/v1", namespaced=False
+        ),
         Resource("stages", "Stage", "kwok.x-k8s.io/v1alpha1", namespaced=False),
     )
 }

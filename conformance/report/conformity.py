@@ -108,7 +108,7 @@ def _open(run: Run, results: Sequence[ScenarioResult], problems: Collection[str]
         found.append(Ground("ended", count=len(run.items) - len(missing), of=len(run.items), text=run.stopped))
     if problems:
         found.append(Ground("damaged", count=len(problems)))
-    ran = {result.id for result in results}
+    ran = {result.id for result in results if not result.foreign}
     known = {function.id for function in run.scenarios}
     if not known & ran:
         found.append(Ground("unlisted"))

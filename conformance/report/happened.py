@@ -167,7 +167,8 @@ def _remark(entry: Entry) -> Iterator[Beat]:
         yield Beat(at, at, "gap" if entry.type == "gap" else "end", text=describe(entry, None, None), weight=Weight.LANDMARK)
     elif entry.type == "note" and (what := _NOTES.get(str(detail.get("text", "")), "note")):
         if what == "note":
-            yield Beat(at, at, what, text=describe(entry, None, None))
+            weight = Weight.LANDMARK if "said" in detail else Weight.PLAIN  # the author of the scenario found it worth saying
+            yield Beat(at, at, what, text=describe(entry, None, None), weight=weight)
             return
         seconds = detail.get("after", detail.get("seconds", detail.get("within")))
         if what == "seen" and isinstance(seconds, int | float) and seconds < LONG:

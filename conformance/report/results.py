@@ -59,7 +59,7 @@ class ScenarioResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `claims` are those that it may show, `checks` those checks that ended. `trace` and `diagnostics` (files and folders, written when it
     failed) are relative to the report folder. `failure` is the text a reader needs; `seconds` is wall time. `finding` is the id of the
-    deviation that was proved (empty: none).
+    deviation that was proved (empty: none). `foreign` scenarios are not of this suite, which says what conformance is.
     """
 
     id: str
@@ -73,6 +73,7 @@ class ScenarioResult(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: Reason | None = None
     failure: str = ""
     finding: str = ""
+    foreign: bool = False
     tallies: list[Tally] = []
     trace: str = ""
     diagnostics: list[str] = []

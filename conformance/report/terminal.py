@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 from conformance.claims import findings
 from conformance.guarantees.judge import Tally
@@ -18,46 +19,68 @@ from conformance.trace.entries import Header
 #: Where a reader finds what a guarantee's id stands for.
 WHERE = "docs/guarantees.md, and the page"
 
+#: What a line or a letter means, in the words of the page's colours: as expected, not expected, a finding, of no weight.
+Tone = Literal["good", "bad", "news", "quiet", ""]
+#: The tones as pytest's terminal takes them; it decides whether there are colours at all (`--color`, NO_COLOR).
+MARKUP: Mapping[Tone, Mapping[str, bool]] = {
+    "good": {"green": True},
+    "bad": {"red": True},
+    "news": {"yellow": True},
+    "quiet": {"light": True},
+    "": {},
+}
+#: Outcomes that are an ordinary pass to pytest and not to a reader: their letters in its progress, and their tones.
+LETTERS: Mapping[Outcome, tuple[str, Tone]] = {"finding": ("d", "news"), "unknown": ("u", "quiet")}
+
+
+class Line(NamedTuple):
+    """One line of the summary, and what it means for the reader."""
+
+    text: str
+    tone: Tone = ""
+
 
 def lines(
     run: Run, results: Sequence[ScenarioResult], promises: dict[str, tuple[str, str]] | None = None, answer: Conformity | None = None
-) -> list[str]:
+) -> list[Line]:
     """The conformance answer, counts by outcome, guarantees that were violated, undecided or never put to the test, and the findings."""
     scenarios = merged(results)
     if not scenarios:
-        return [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): no scenario left a result"]
+        return [Line(f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): no scenario left a result", "bad")]
     counted = Counter(scenario.outcome for scenario in scenarios)
     counts = ", ".join(_outcomes(outcome, counted[outcome]) for outcome in reversed(WORST_FIRST) if counted[outcome])
     left_out = sum(result.outcome == "left-out" for result in results)
     without = f", {left_out} of them left out" if left_out != counted["left-out"] else ""
     items = f" ({plural(len(results), 'pytest item')}{without})" if len(results) != len(scenarios) else ""
-    found = [f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): {plural(len(scenarios), 'scenario')}{items}: {counts}"]
+    found = [Line(f"DaemonSets on Kubernetes {run.kubernetes} ({run.cluster}): {plural(len(scenarios), 'scenario')}{items}: {counts}")]
     guarantees = guarantee_verdicts(results, registered() if promises is None else promises)
     if answer is not None:
-        found.insert(0, f"conforms to Kubernetes {run.kubernetes}: {reasons.answer(answer)}")
-        found[1:1] = [f"  {reasons.ground(each)}" for each in answer.grounds]
+        tone: Tone = "" if answer.conforms is None else "good" if answer.conforms else "bad"
+        found.insert(0, Line(f"conforms to Kubernetes {run.kubernetes}: {reasons.answer(answer)}", tone))
+        found[1:1] = [Line(f"  {reasons.ground(each)}", tone) for each in answer.grounds]
     evaluated = sum(each.tally.evaluated for each in guarantees)
     chances = sum(each.tally.could_have_failed for each in guarantees)
-    found.append(f"guarantees: {len(guarantees)}, evaluated {plural(evaluated, 'time')}; {plural(chances, 'time')} they could have failed")
+    asked = f"guarantees: {len(guarantees)}, evaluated {plural(evaluated, 'time')}; {plural(chances, 'time')} they could have failed"
+    found.append(Line(asked))
     for each in guarantees:
         if each.tally.violated:
             where = ", ".join(
                 dict.fromkeys(result.id for result in results for tally in result.tallies if tally.id == each.tally.id and tally.violated)
             )
             quote = f': "{each.promise}"' if each.promise else ""
-            found.append(f"violated: {each.tally.id} {plural(each.tally.violated, 'time')} in {where}{quote}")
+            found.append(Line(f"violated: {each.tally.id} {plural(each.tally.violated, 'time')} in {where}{quote}", "bad"))
     groups = {
         "guarantees not decided": [each.tally.id for each in guarantees if each.word == "unknown" and each.tally.evaluated],
         "guarantees never evaluated": [each.tally.id for each in guarantees if each.word == "unknown" and not each.tally.evaluated],
         "guarantees that held, but never could have failed": [each.tally.id for each in guarantees if each.word == "vacuous"],
     }
     told = [f"{title}: {', '.join(names)}" for title, names in groups.items() if names and evaluated]
-    found += [f"{line} (what each promises: {WHERE})" if line is told[0] else line for line in told]
+    found += [Line(f"{line} (what each promises: {WHERE})" if line is told[0] else line, "quiet") for line in told]
     left = Counter(reasons.words(result.reason) for result in results if result.outcome == "left-out")
-    found += [f"left out, {plural(count, 'pytest item')}: {reason}" for reason, count in left.most_common()]
+    found += [Line(f"left out, {plural(count, 'pytest item')}: {reason}", "quiet") for reason, count in left.most_common()]
     for name in dict.fromkeys(result.finding for result in results):
         if name in (known := findings.load()):
-            found.append(f"finding {name}: {known[name].text} (against {', '.join(known[name].contradicts)})")
+            found.append(Line(f"finding {name} (against {', '.join(known[name].contradicts)}): {known[name].text}", "news"))
     return found
 
 
@@ -67,9 +90,8 @@ def plural(count: int, thing: str) -> str:
 
 
 def _outcomes(outcome: Outcome, count: int) -> str:
-    if outcome == "finding":
-        return f"{plural(count, outcome)} (d in pytest's progress)"
-    return plural(count, outcome) if outcome == "error" else f"{count} {outcome}"
+    said = plural(count, outcome) if outcome in ("finding", "error") else f"{count} {outcome}"
+    return f"{said} ({LETTERS[outcome][0]} in pytest's progress)" if outcome in LETTERS else said
 
 
 def judged(header: Header, tallies: Sequence[Tally]) -> list[str]:

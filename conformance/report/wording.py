@@ -52,6 +52,8 @@ def target(detail: Mapping[str, Any]) -> str:
 def note(detail: Mapping[str, Any]) -> str:
     """A note, with what was waited for and for how long."""
     text = str(detail.get("text", ""))
+    if text == "noted":
+        return str(detail.get("said", ""))
     if text == "wait begins":
         return f"wait for: {detail.get('for', '')}"
     if text == "window begins":

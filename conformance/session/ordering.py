@@ -1,20 +1,11 @@
-"""Which scenario starts when, and whether the claims it names exist."""
+"""Which scenario starts when."""
 
 from __future__ import annotations
 
 import pytest
 
-from conformance.claims import findings, registry
-from conformance.session import suite
-
-
-def check_claims(items: list[pytest.Item]) -> None:
-    """Raise UsageError if a scenario names a claim or a finding that there is not."""
-    scenarios = [item for item in items if item.get_closest_marker("scenario") is not None]
-    named = dict.fromkeys(claim for item in scenarios for claim in suite.claims_of(item))
-    if named:
-        registry.resolve(tuple(named))
-    findings.resolve(name for item in scenarios for mark in item.iter_markers("finding") for name in mark.args)
+#: What a scenario takes that does not say how long.
+USUAL = 5.0
 
 
 def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
@@ -34,4 +25,4 @@ def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]
 def seconds(item: pytest.Item) -> float:
     """How long a scenario says it takes."""
     mark = item.get_closest_marker("scenario")
-    return float(mark.kwargs.get("seconds", 5.0)) if mark else 0.0
+    return float(mark.kwargs.get("seconds", USUAL)) if mark else 0.0

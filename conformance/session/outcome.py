@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from conformance import whole
+from conformance import shipped, whole
 from conformance.claims import findings
 from conformance.claims.checks import Check
 from conformance.components.versions import Minor
@@ -18,7 +18,7 @@ from conformance.errors import LONGEST, ClusterError, ConformanceError, WaitExpi
 from conformance.guarantees.judge import Tally
 from conformance.handles.evidence import AGAINST, Evidence
 from conformance.report.results import FORMAT, Outcome, Reason, ScenarioResult
-from conformance.session import suite
+from conformance.session import invoking, suite
 from conformance.session.run import PromiseBroken, ScenarioRun, stem_of
 from conformance.session.settings import Settings
 
@@ -148,9 +148,10 @@ def result_of(
         tallies=run.tallies if run is not None else [],
         trace=str(run.file.relative_to(settings.report)) if run is not None and run.recording is not None else "",
         diagnostics=[str(path.relative_to(settings.report)) for path in run.diagnostics] if run is not None else [],
-        reproduce=shlex.join(["pytest", item.nodeid, *settings.again(minor)]),
+        reproduce=shlex.join([*invoking.program(item.config), item.nodeid, *settings.again(minor)]),
         look=run.again if run is not None else "",
         parameters={name: str(value) for name, value in getattr(getattr(item, "callspec", None), "params", {}).items()},
+        foreign=not shipped.holds(item.path),
         delays=run.recording.delays if run is not None and run.recording is not None else [],
         format=FORMAT,
     )

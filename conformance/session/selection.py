@@ -16,9 +16,22 @@ import pytest
 
 def has_scenarios(config: pytest.Config) -> bool:
     """Whether a test file among the paths given to pytest marks a function with `@scenario`."""
+    return any(_marks_scenario(file) for file in files(config))
+
+
+def files(config: pytest.Config) -> Iterator[Path]:
+    """The test files among the paths given to pytest."""
     given = (config.invocation_params.dir / str(argument).partition("::")[0] for argument in config.args)
-    files = _files(given, config.getini("python_files"), config.getini("norecursedirs"))
-    return any(_marks_scenario(file) for file in files)
+    return _files(given, config.getini("python_files"), config.getini("norecursedirs"))
+
+
+def tree(file: Path, word: str) -> ast.Module | None:
+    """The source of a file that has this word in it; None: it has not, or cannot be read, and pytest says what is wrong with it."""
+    try:
+        text = file.read_text(encoding="utf-8")
+        return ast.parse(text) if word in text else None
+    except (OSError, ValueError, SyntaxError):
+        return None
 
 
 def _files(given: Iterable[Path], names: Sequence[str], never: Sequence[str]) -> Iterator[Path]:
@@ -36,14 +49,10 @@ def _passed_over(folder: Path, never: Sequence[str]) -> bool:
 
 
 def _marks_scenario(file: Path) -> bool:
-    try:
-        text = file.read_text(encoding="utf-8")
-        if "scenario" not in text:
-            return False
-        tree = ast.parse(text)
-    except (OSError, ValueError, SyntaxError):
-        return False  # pytest says what is wrong with it
-    return any(_is_scenario(mark) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for mark in node.decorator_list)
+    read = tree(file, "scenario")
+    if read is None:
+        return False
+    return any(_is_scenario(mark) for node in ast.walk(read) if isinstance(node, ast.FunctionDef) for mark in node.decorator_list)
 
 
 def _is_scenario(mark: ast.expr) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -36,6 +36,13 @@ class Shown:
     of_cases: bool = False
 
 
+class Listed(NamedTuple):
+    """A scenario as its mark has it: what it is called, and how many seconds it says it takes; None: it does not say."""
+
+    id: str
+    seconds: float | None
+
+
 def identity(family: str, name: str) -> str:
     """What a scenario is called: `P06.a_node_that_loses_the_label_loses_its_pod`, from its family and the name of its function."""
     return f"{family}.{name.removeprefix('test_')}"
@@ -54,6 +61,11 @@ def functions(folder: Path) -> list[Function]:
     """All scenarios in the files of a folder, by file and line. What cannot be read is left to pytest, which says why."""
     files = sorted(folder.glob("**/test_*.py"))
     return [_function(file, node) for file in files for _, node in definitions(file)]
+
+
+def listed(file: Path) -> dict[str, Listed]:
+    """The scenarios of a file by the name of their function; none if it cannot be read."""
+    return {node.name: Listed(name, _seconds(node)) for name, node in definitions(file)}
 
 
 def checks(node: ast.FunctionDef) -> list[Shown]:
@@ -134,6 +146,11 @@ def title_of(docstring: str) -> str:
 
 def _family(node: ast.FunctionDef) -> str:
     return next((text for mark in _marks(node, "scenario") for text in _texts(mark.args)), "")
+
+
+def _seconds(node: ast.FunctionDef) -> float | None:
+    given = (keyword.value for mark in _marks(node, "scenario") for keyword in mark.keywords if keyword.arg == "seconds")
+    return next((float(one.value) for one in given if isinstance(one, ast.Constant) and isinstance(one.value, int | float)), None)
 
 
 def _marks(node: ast.FunctionDef, name: str) -> Iterator[ast.Call]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import os
 import platform
 import secrets
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -18,6 +18,7 @@ import msgspec
 import pytest
 
 import conformance
+from conformance import shipped
 from conformance.clusters.embedded import EmbeddedProvider
 from conformance.clusters.embedded.runs import sweep
 from conformance.clusters.protocol import Facts
@@ -25,9 +26,10 @@ from conformance.components import build
 from conformance.components.overrides import describe
 from conformance.errors import Unwritable
 from conformance.printable import printable
-from conformance.report import folder, terminal, write
+from conformance.report import allure_run, folder, terminal, write
 from conformance.report.results import FORMAT, Run, ScenarioResult
-from conformance.session import existing, kind, selection, suite
+from conformance.report.terminal import Line
+from conformance.session import existing, invoking, kind, selection, suite
 from conformance.session.ending import Ending
 from conformance.session.lease import Leasable, Lease
 from conformance.session.settings import Settings, runs_folder
@@ -48,9 +50,8 @@ class Worker:
         self.config = config
         self.settings = settings
         self.is_worker = hasattr(config, "workerinput")
-        self.manifests = config.rootpath / "manifests"
         self.lease = Lease(self._open, say=self.say, kubectl=lambda: str(self.binaries["kubectl"]))
-        self.summary: list[str] = []
+        self.summary: list[Line] = []
         self.existing: existing.Existing | None = None
         self.ending = Ending(speaks=not self.is_worker)
         #: Tells this run from others that wrote into the same folder.
@@ -174,7 +175,7 @@ class Worker:
             if self.existing is not None:
                 self.existing.end()
             self._as_it_was()
-            self.summary = [f"ERROR: {self._usage}"]
+            self.summary = [Line(f"ERROR: {self._usage}", "bad")]
             return pytest.ExitCode.USAGE_ERROR
         failed = exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
         if self.settings.keep == "always":
@@ -184,7 +185,7 @@ class Worker:
         if self.existing is not None:
             self.existing.end(keep=self.lease.kept)
             if self.existing.lost:  # whatever it shows, another run may have had its hands in it
-                self.summary.append(f"ERROR: {self.existing.lost}")
+                self.summary.append(Line(f"ERROR: {self.existing.lost}", "bad"))
                 exitstatus = exitstatus if self.ending.by else pytest.ExitCode.TESTS_FAILED
         if not folder.begun(self.settings.report, self.run):
             self._as_it_was()
@@ -193,6 +194,7 @@ class Worker:
         try:
             self._save_run(now)
             if not self.is_worker:
+                self._tell_allure()
                 results = folder.results(self.settings.report)
                 self.summary += self._told(results)
         except Unwritable as error:
@@ -200,7 +202,7 @@ class Worker:
         if self.unwritten:
             if self.is_worker:
                 self.config.workeroutput[UNWRITTEN] = self.unwritten  # type: ignore[attr-defined]
-            self.summary.append(f"ERROR: {self.unwritten}")
+            self.summary.append(Line(f"ERROR: {self.unwritten}", "bad"))
             # To pytest-xdist a worker that stops is an interrupted run.
             return exitstatus if self.ending.by else pytest.ExitCode.TESTS_FAILED
         return self._weighed(exitstatus, results)
@@ -210,11 +212,11 @@ class Worker:
         if exitstatus != pytest.ExitCode.OK or not results:
             return exitstatus
         if all(result.outcome == "left-out" for result in results):
-            self.summary.append("No scenario could run on this cluster: that is a failure, not a success.")
+            self.summary.append(Line("No scenario could run on this cluster: that is a failure, not a success.", "bad"))
             return pytest.ExitCode.TESTS_FAILED
         return pytest.ExitCode.TESTS_FAILED if self._conforms is False else exitstatus
 
-    def _told(self, results: list[ScenarioResult]) -> list[str]:
+    def _told(self, results: list[ScenarioResult]) -> list[Line]:
         """Write the page, and say in a few lines what is on it."""
         if not results and not self.ending.by:
             return []
@@ -222,11 +224,17 @@ class Worker:
         self._conforms = report.conformity.conforms
         return [
             *terminal.lines(report.run, results, answer=report.conformity),
-            *(f"not complete: {problem}" for problem in report.problems),
+            *(Line(f"not complete: {problem}", "bad") for problem in report.problems),
             *self._delays(results),
             *self._notes(),
-            f"report: {page}",
+            Line(f"report: {page}"),
         ]
+
+    def _tell_allure(self) -> None:
+        """What Allure wants to know of the run as a whole, beside its results, wherever they are."""
+        if where := getattr(self.config.option, "allure_report_dir", None):
+            with folder.writing(self.settings.report):
+                allure_run.write(Path(where), folder.run(self.settings.report), os.environ)
 
     def _as_it_was(self) -> None:
         """Nothing ran: leave the report of the run before as it was, pytest's own JUnit file included."""
@@ -239,7 +247,7 @@ class Worker:
             else:
                 file.write_bytes(before)
         if (page := self.settings.report / "index.html").is_file():
-            self.summary.append(f"Nothing ran: {page} and all beside it are still those of the run before.")
+            self.summary.append(Line(f"Nothing ran: {page} and all beside it are still those of the run before."))
 
     def _open(self) -> Leasable:
         if self.settings.cluster == "kind":
@@ -269,11 +277,11 @@ class Worker:
             lacking={str(capability): why for capability, why in facts.lacking.items()} if facts else {},
             started=self._begin(),
             seconds=round(now - self._started, 1),
-            command="" if self.is_worker else shlex.join(["pytest", *self.config.invocation_params.args]),
+            command="" if self.is_worker else invoking.command(self.config),
             components={name: describe(path, name) for name, path in self.settings.overrides.items()},
             format=FORMAT,
             platform={"python": platform.python_version(), "system": platform.platform()},
-            scenarios=suite.functions(self.config.rootpath / "scenarios"),
+            scenarios=suite.functions(shipped.scenarios()),
             items=self.items,
             deselected=self.deselected,
             stopped=self.ending.by,
@@ -282,16 +290,17 @@ class Worker:
         with folder.writing(self.settings.report):
             folder.save_run(self.settings.report, run)
 
-    def _delays(self, results: list[ScenarioResult]) -> list[str]:
+    def _delays(self, results: list[ScenarioResult]) -> list[Line]:
         delays = sorted(delay for result in results for delay in result.delays)
         if not delays:
             return []
         median, last = (round(1000 * delays[int(len(delays) * share)]) for share in (0.5, 0.99))
-        return [f"judged {len(delays)} entries; delay from arrival to judgement: median {median} ms, 99th percentile {last} ms"]
+        told = f"judged {len(delays)} entries; delay from arrival to judgement: median {median} ms, 99th percentile {last} ms"
+        return [Line(told, "quiet")]
 
-    def _notes(self) -> list[str]:
+    def _notes(self) -> list[Line]:
         """What a reader of the result has to know of a cluster that is not the suite's own."""
-        return [f"note: {note}" for note in self.existing.notes()] if self.existing is not None else []
+        return [Line(f"note: {note}") for note in self.existing.notes()] if self.existing is not None else []
 
     def say(self, text: str) -> None:
         """Show a line at once, beside pytest's own output."""

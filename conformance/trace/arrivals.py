@@ -19,6 +19,8 @@ from conformance.trace.world import World
 #: How often a wait looks at the clock: for conditions on elapsed time, and for components that died.
 _TICK = 1.0
 _HISTORY = 5000
+#: How long a window waits for the writes that it follows before it opens (seconds, on an ordinary machine).
+_SEEN_WITHIN = 30.0
 
 
 class Arrivals:
@@ -49,6 +51,8 @@ class Arrivals:
         self._waits: list[Wait] = []
         self._arrived = self._told = 0
         self._released_rv = 0
+        #: what the scenario wrote (or learnt of) and has not arrived here
+        self._ahead: set[int] = set()
 
     def take(self, entry: Entry) -> tuple[Object | None, Object | None]:
         """Let an entry change the world; the object before and after it. The lock is held by the caller."""
@@ -73,10 +77,18 @@ class Arrivals:
                 with self.changed:
                     self.changed.notify_all()
 
+    def wrote(self, rv: int) -> None:
+        """The scenario knows of a write with this resourceVersion: no wait or window from now on begins before it has been seen here.
+
+        Each is remembered by itself: the streams of two resources are not in step.
+        """
+        with self.lock:
+            self._ahead.add(rv)
+
     def until(self, *conditions: Condition, within: float = 30.0, scale: float = 1.0, since: int | None = None) -> None:
         """Wait until all conditions hold at the same time.
 
-        With `since`, the resourceVersion of a write of the scenario, not before that write (or a later one) has been seen here.
+        Not before what the scenario wrote (`wrote`, and `since`, another resourceVersion) has been seen here, or something later.
         Raises WaitExpired after `within` times `scale` seconds, with what was expected, what was last seen and what came in between.
         """
         limit = within * scale
@@ -95,7 +107,7 @@ class Arrivals:
                 self.world,
                 self._between(),
                 limit=limit,
-                caught_up=self._caught_up(since),
+                unseen=self._unseen(since),
                 access=self._access,
             )
             unmet = [condition for condition in conditions if not condition.holds(self.world)]
@@ -103,9 +115,13 @@ class Arrivals:
         raise _expired(message, unmet)
 
     def stays(self, *conditions: Condition, seconds: float, scale: float = 1.0) -> None:
-        """Hold a window of `seconds` times `scale` open, at every event of which all conditions must hold; WaitExpired if one does not."""
+        """Hold a window of `seconds` times `scale` open, at every event of which all conditions must hold; WaitExpired if one does not.
+
+        It opens when what the scenario wrote has been seen here.
+        """
         length = seconds * scale
         wait = Wait(conditions, stays=True)
+        self._catch_up(wait, _SEEN_WITHIN * scale)
         self._note("window begins", {"for": wait.text, "seconds": length})
         begin = time.monotonic()
         with self._watched(wait):
@@ -119,6 +135,15 @@ class Arrivals:
             message = waits.broken(wait, self._between(), after=after, seconds=length, access=self._access)
         self._note("window broken", {"for": wait.text, "after": round(after, 3)})
         raise _expired(message, conditions)
+
+    def _catch_up(self, window: Wait, limit: float) -> None:
+        """Wait for what the scenario wrote before its window opens; WaitExpired after `limit` seconds."""
+        writes = Wait(())
+        with self.lock:
+            self._sit(writes, time.monotonic() + limit)
+            if not writes.over:
+                message = waits.expired(window, self.world, self._between(), limit=limit, unseen=self._unseen(None), access=self._access)
+                raise _expired(message, window.conditions)
 
     @contextlib.contextmanager
     def _watched(self, wait: Wait) -> Iterator[None]:
@@ -147,12 +172,17 @@ class Arrivals:
             self._look(wait)
 
     def _look(self, wait: Wait) -> None:
-        if not wait.over and self._caught_up(wait.since) and wait.look(self.world):
+        if not wait.over and self._unseen(wait.since) is None and wait.look(self.world):
             wait.seen = self._arrived
 
-    def _caught_up(self, since: int | None) -> bool:
-        # Its own change was seen, or the store is known to have gone on: by more than the streams were ever out of step.
-        return since is None or since in self.seen or self._released_rv >= since
+    def _unseen(self, since: int | None) -> int | None:
+        """The first of the writes that have not been seen; None: all have."""
+        self._ahead = {rv for rv in self._ahead if not self._has_seen(rv)}
+        return min(self._ahead | ({since} if since is not None and not self._has_seen(since) else set()), default=None)
+
+    def _has_seen(self, rv: int) -> bool:
+        # It has arrived itself, or the store is known to have gone on: by more than the streams were ever out of step.
+        return rv in self.seen or self._released_rv >= rv
 
     def _between(self) -> list[Happening]:
         # From where the wait before this one ended: what the scenario did since then is the first cause to think of.

@@ -197,6 +197,10 @@ class Recorder:
     def _remark(self, kind: EntryType, detail: dict[str, Any]) -> None:
         self._queue.put(_Remark(time.monotonic(), kind, detail))
 
+    def wrote(self, rv: int) -> None:
+        """The scenario has written, or read, an object at this resourceVersion: what it waits for from now on is not looked for before."""
+        self._arrivals.wrote(rv)
+
     def until(self, *conditions: Condition, within: float = 30.0, scale: float = 1.0, since: int | None = None) -> None:
         """Wait for all conditions to hold at the same time: see Arrivals.until."""
         self._arrivals.until(*conditions, within=within, scale=scale, since=since)

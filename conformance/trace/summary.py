@@ -61,8 +61,8 @@ def _what(entry: Entry, before: Object | None, after: Object | None) -> str:
         return f"{entry.resource} gap: changes of {span} may have been missed ({detail.get('reason')})"
     if entry.type == "action":
         return f"scenario: {detail.get('verb')} {detail.get('target')}"
-    rest = ", ".join(f"{key} {value}" for key, value in detail.items() if key != "text")
-    return " ".join(part for part in (f"{entry.type}:", str(detail.get("text", "")), rest) if part)
+    rest = ", ".join(f"{key} {value}" for key, value in detail.items() if key not in ("text", "said"))
+    return " ".join(part for part in (f"{entry.type}:", str(detail.get("said", detail.get("text", ""))), rest) if part)
 
 
 def _facts(record: Object) -> dict[str, str]:

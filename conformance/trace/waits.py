@@ -85,12 +85,12 @@ class Wait:
         return " and ".join(condition.description for condition in self.conditions)
 
 
-def expired(wait: Wait, world: World, between: Sequence[Happening], *, limit: float, caught_up: bool, access: Access) -> str:
-    """Why a wait that ran out was in vain."""
+def expired(wait: Wait, world: World, between: Sequence[Happening], *, limit: float, unseen: int | None, access: Access) -> str:
+    """Why a wait that ran out was in vain; `unseen` is the resourceVersion of a write that it follows and that never arrived."""
     lines = [f"waited {limit:g} s, and this did not come about:", *describe(wait.conditions, world)]
-    if not caught_up:
+    if unseen is not None:
         lines.append(
-            f"  The write it follows (resourceVersion {wait.since}) was never seen; the trace had reached {world.rv}. "
+            f"  The write it follows (resourceVersion {unseen}) was never seen; the trace had reached {world.rv}. "
             "Look whether the API server still serves watches."
         )
     return "\n".join([*lines, *_between(between), *_look(wait.conditions, access)])

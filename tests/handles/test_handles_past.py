@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,6 +12,7 @@ import pytest
 
 from conformance.handles.daemonset import Agent
 from conformance.handles.past import Past
+from conformance.handles.trace import Trace
 from conformance.kube.records import RECORDS, Pod
 from conformance.trace.entries import Entry, EntryType
 from conformance.trace.recorder import Recorder
@@ -168,6 +170,72 @@ def test_seconds_between_two_changes_are_told_by_their_versions(record: Record, 
     record.entries.append(Entry(3, 9.0, "write", "pods", 101, detail={"received": 9.0}))
     record.pod("added", "b", at=3.0)
     assert past.seconds_from(past.end_of_pod("a"), past.creation_of_pod("uid-b")) == 0.5
+
+
+def test_seconds_between_two_changes_are_those_of_the_api_server_where_it_tells_of_both(record: Record, past: Past) -> None:
+    for name, received in (("a", 50.0), ("b", 53.5)):
+        record.pod("added", name, at=9.0)  # the news of both arrived together
+        record.entries.append(Entry(len(record.entries) + 1, 9.0, "write", "pods", record.entries[-1].rv, detail={"received": received}))
+    assert past.seconds_from(past.creation_of_pod("uid-a"), past.creation_of_pod("uid-b")) == 3.5
+    with pytest.raises(AssertionError, match="no change at resourceVersion 7 was seen"):
+        past.seconds_from(7, past.creation_of_pod("uid-b"))
+
+
+@pytest.mark.parametrize(
+    ("within", "at_least", "holds"),
+    [(5, 0, True), (2, 0, True), (5, 2, True), (1.9, 0, False), (5, 2.1, False)],
+    ids=["in time", "just", "not too soon", "too late", "too soon"],
+)
+def test_an_effect_follows_its_cause(record: Record, within: float, at_least: float, holds: bool) -> None:
+    record.pod("added", "a", at=1.0)
+    record.pod("added", "b", at=3.0)
+    trace = Trace(cast(Recorder, record), 1.0)
+    told = contextlib.nullcontext() if holds else pytest.raises(AssertionError, match=r"from resourceVersion 100 to 101 it took 2.000 s")
+    with told:
+        trace.follows(101, after=100, within=within, at_least=at_least)
+    with pytest.raises(AssertionError, match="stands before its cause"):
+        trace.follows(100, after=101, within=within, at_least=at_least)
+
+
+def test_a_slow_machine_has_more_time(record: Record) -> None:
+    record.pod("added", "a", at=1.0)
+    record.pod("added", "b", at=3.0)
+    Trace(cast(Recorder, record), 3.0).follows(101, after=100, within=1)
+
+
+def test_pods_are_counted_for_their_node(record: Record, past: Past) -> None:
+    assert past.pods_per_node(AGENT) == {}
+    assert past.most_pods(AGENT, "n1") == 0
+    on = {"nodeName": "n1"}
+    record.pod("added", "a", at=0.0, spec=on, phase="Running")
+    record.pod("modified", "a", at=1.0, spec=on, phase="Failed")
+    record.pod("added", "b", at=2.0, spec=on, phase="Running")
+    record.pod("added", "c", at=2.0, spec={"nodeName": "n2"}, phase="Running")
+    record.pod("added", "stranger", at=2.0, spec=on, owned=False, phase="Failed")
+    record.pod("deleted", "a", at=3.0, spec=on, phase="Failed")
+    record.pod("modified", "b", at=4.0, spec=on, phase="Failed")
+    assert past.pods_per_node(AGENT) == {"n1": 2, "n2": 1}
+    assert [past.most_pods(AGENT, node) for node in ("n1", "n2", "n3")] == [2, 1, 0]
+    assert [past.most_pods(AGENT, "n1", phase=phase) for phase in ("Failed", "Running", "Pending")] == [1, 1, 0]
+
+
+def test_a_node_is_changed_by_labels_taints_and_cordon_and_not_by_heartbeats(record: Record, past: Past) -> None:
+    def node(labels: dict[str, str], *, taint: str = "", status: str = "True") -> None:
+        taints = [{"key": taint, "effect": "NoSchedule"}] if taint else []
+        conditions = [{"type": "Ready", "status": status}]
+        body = {"metadata": {"name": "n1", "labels": labels}, "spec": {"taints": taints}, "status": {"conditions": conditions}}
+        type: EntryType = "modified" if record.entries else "added"  # noqa: A001
+        raw = msgspec.Raw(msgspec.json.encode(body))
+        record.entries.append(Entry(len(record.entries) + 1, 1.0, type, "nodes", 100 + len(record.entries), raw))
+
+    node({})
+    with pytest.raises(AssertionError, match="nodes/n1 has not been changed"):
+        past.change_of_node("n1")
+    node({"disktype": "ssd"})
+    node({"disktype": "ssd"}, status="False")
+    assert past.change_of_node("n1") == 101
+    node({"disktype": "ssd"}, taint="dedicated")
+    assert past.change_of_node("n1") == 103
 
 
 def test_what_has_not_happened_is_an_assertion(past: Past) -> None:

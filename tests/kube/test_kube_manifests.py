@@ -132,10 +132,10 @@ def test_a_manifest_that_is_not_there_is_told_with_those_that_are(tmp_path: Path
     (tmp_path / "docs").mkdir()
     for name in ("agent.yaml", "docs/fluentd.yaml", "other.yaml"):
         (tmp_path / name).write_text("kind: DaemonSet\n")
-    assert text_of(tmp_path, "agent.yaml") == "kind: DaemonSet\n"
+    assert text_of("agent.yaml", tmp_path) == "kind: DaemonSet\n"
     with pytest.raises(UsageError, match=r"agnet\.yaml cannot be read from .* There are: agent\.yaml"):
-        text_of(tmp_path, "agnet.yaml")
+        text_of("agnet.yaml", tmp_path)
     with pytest.raises(UsageError, match=r"There are: agent\.yaml, docs/fluentd\.yaml, other\.yaml\.$"):
-        text_of(tmp_path, "x")
+        text_of("x", tmp_path)
     with pytest.raises(UsageError, match="There is none"):
-        text_of(tmp_path / "nowhere", "x")
+        text_of("x", tmp_path / "nowhere")

@@ -123,6 +123,7 @@ def test_what_the_test_waited_for_is_quoted() -> None:
     for text, seconds in said.items():
         story.entry("note", text=text, **seconds)
     story.entry("note", text="a remark of the scenario")
+    story.entry("note", text="noted", said="wait begins is what its author says")
     story.entry("gap", "pods", since=1, until=5, reason="410 Gone")
     assert [line[15:] for line in lines_of(story.end())[2:]] == [
         "(after 4.25 s, as awaited: two pods run)",
@@ -130,6 +131,7 @@ def test_what_the_test_waited_for_is_quoted() -> None:
         "WAITED 60 s IN VAIN FOR: two pods run",
         "AFTER 0.5 s IT WAS NO LONGER SO: two pods run",
         "a remark of the scenario",
+        "wait begins is what its author says",
         "gap in pods: 410 Gone",
         "end of the trace",
     ]

@@ -38,6 +38,7 @@ ALWAYS_LACKING = {
     Capability.NODE_PRESSURE: "somebody else's kubelets are left alone",
     Capability.NODE_ISOLATION: "somebody else's nodes are not cut off",
     Capability.STATIC_POD: "somebody else's kubelets are given no files",
+    Capability.ADMISSION_POLICY: "a policy is an object of the whole cluster; somebody else's API server is not told to refuse anything",
     Capability.KUBEADM: "how its control-plane nodes were marked is not known",
     Capability.AUDIT_LOG: "the audit log of an existing cluster is not readable for the suite; who wrote what stays unknown",
 }

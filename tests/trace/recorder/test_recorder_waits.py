@@ -91,6 +91,47 @@ def test_since_keeps_a_wait_from_ending_before_its_cause_was_seen(server: StandI
     recorder.until(has("a"), since=19, within=LIMIT)
 
 
+def test_no_wait_is_satisfied_by_the_world_before_a_write(server: StandIn, make: Callable[..., Recorder]) -> None:
+    server.lists(PODS, listing(10, pod("a", 4)))
+    recorder = make()
+    recorder.wrote(12)
+    with pytest.raises(WaitExpired, match=r"resourceVersion 12\) was never seen"):
+        recorder.until(has("a"), within=0.1)
+    server.say(PODS, event("MODIFIED", pod("a", 12)))
+    recorder.until(has("a"), within=LIMIT)
+
+
+def test_no_window_is_broken_by_the_world_before_a_write(server: StandIn, make: Callable[..., Recorder]) -> None:
+    recorder = make()
+    recorder.wrote(12)
+    threading.Timer(0.1, server.say, (PODS, event("ADDED", pod("a", 12)))).start()
+    recorder.stays(has("a"), seconds=0.05)
+
+
+def test_each_write_is_waited_for(server: StandIn, make: Callable[..., Recorder]) -> None:
+    server.lists(PODS, listing(10, pod("a", 4)))
+    recorder = make()
+    recorder.wrote(12)
+    recorder.wrote(11)
+    with pytest.raises(WaitExpired, match=r"resourceVersion 11\) was never seen"):
+        recorder.until(has("a"), within=0.1)
+    server.say(PODS, event("MODIFIED", pod("a", 11)))
+    with pytest.raises(WaitExpired, match=r"resourceVersion 12\) was never seen"):
+        recorder.until(has("a"), within=0.3)
+
+
+def test_a_window_whose_write_never_comes_does_not_open(
+    server: StandIn, make: Callable[..., Recorder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("conformance.trace.arrivals._SEEN_WITHIN", 0.1)
+    server.lists(PODS, listing(10, pod("a", 4)))
+    recorder = make()
+    recorder.wrote(12)
+    with pytest.raises(WaitExpired, match=r"resourceVersion 12\) was never seen"):
+        recorder.stays(has("a"), seconds=0.01)
+    assert "window begins" not in [entry.detail["text"] for entry in recorder.stop().entries if entry.type == "note"]
+
+
 def test_a_window_ends_at_the_first_event_that_breaks_it(server: StandIn, make: Callable[..., Recorder]) -> None:
     server.lists(PODS, listing(10, pod("a", 4)))
     recorder = make()
