@@ -1,4 +1,4 @@
-"""Kill runs at random moments and look at what they leave: python bench/kills.py [--runs 100] [--seed 1] [--cluster embedded]
+"""Kill runs at random moments and look at what they leave: python bench/kills.py [--runs 100] [--seed 1]
 
 Each run is pytest with a few scenarios, alone or with two workers. At a moment between its start and its usual end one of its
 processes gets a signal: pytest (SIGINT, SIGTERM, SIGKILL), a worker of pytest-xdist (SIGTERM, SIGKILL), or a component of a cluster
@@ -68,14 +68,21 @@ def hit(choice: random.Random, mark: str, run: subprocess.Popen[bytes]) -> str:
 class Trial:
     """One run in a folder of its own, from its start to what it left."""
 
-    def __init__(self, folder: Path, cluster: str, workers: int) -> None:
+    def __init__(self, folder: Path, workers: int) -> None:
         self.folder = folder
         self.environment = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "PYTHONPATH": str(ROOT), "CONFORMANCE_TRIAL": str(folder)}
         self.report = folder / "report"
         more = ["-n", str(workers)] if workers else []
-        pytest = [sys.executable, "-m", "pytest", "scenarios", "--cluster", cluster, "-k", SCENARIOS, "--report", str(self.report), *more]
+        pytest = [sys.executable, "-m", "pytest", "scenarios", "-k", SCENARIOS, "--report", str(self.report), *more]
         self.output = (folder / "said").open("wb")
         self.run = subprocess.Popen(pytest, cwd=ROOT, env=self.environment, stdout=self.output, stderr=self.output, start_new_session=True)
+
+    def end(self) -> None:
+        """End what hangs, or was interrupted, with all that it started."""
+        if self.run.poll() is None:
+            os.killpg(self.run.pid, signal.SIGKILL)
+            self.run.wait()
+        self.output.close()
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `conformance` as the run's user would afterwards."""
@@ -104,7 +111,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--cluster", default="embedded", choices=["embedded", "kind"])
     arguments = parser.parse_args()
     choice = random.Random(arguments.seed)  # noqa: S311 - the moments are to be met again, and nothing else
     outcomes: collections.Counter[str] = collections.Counter()
@@ -114,7 +120,7 @@ def main() -> int:
         workers = choice.choice([0, 2])
         with tempfile.TemporaryDirectory(prefix="k-") as name:
             begin = time.monotonic()
-            trial = Trial(Path(name), arguments.cluster, workers)
+            trial = Trial(Path(name), workers)
             what = "nothing"
             if number:  # the first one is not disturbed: it tells how long one takes
                 try:
@@ -122,11 +128,16 @@ def main() -> int:
                     what = "nothing, it was over"
                 except subprocess.TimeoutExpired:
                     what = hit(choice, name, trial.run)
-            code = trial.run.wait(LIMIT)
-            seconds = time.monotonic() - begin
-            usual = usual or seconds
-            left = trial.left()
-            trial.output.close()
+            try:
+                code = trial.run.wait(LIMIT)
+                seconds = time.monotonic() - begin
+                left = trial.left()
+            finally:
+                trial.end()
+        if not number and code:
+            sys.stdout.write(f"An undisturbed run ends with exit code {code}: nothing can be told from disturbed ones.\n")
+            return 1
+        usual = usual or seconds
         outcomes[f"{what}, -n {workers}: exit code {code}"] += 1
         bad += bool(left)
         sys.stdout.write(f"{number:4} {seconds:6.1f} s  -n {workers}  {what}: exit code {code}  {'; '.join(left) or 'nothing left'}\n")

@@ -35,11 +35,7 @@ def say(text: object, *, file: TextIO | None = None) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     given = sys.argv[1:] if argv is None else list(argv)
-    if given[:1] == ["run"]:  # what follows is pytest's
-        from conformance.session import invoking  # noqa: PLC0415 - each command loads only what it needs
-
-        return invoking.run(given[1:])
-    arguments = _parser().parse_args(given)
+    arguments = argparse.Namespace(run=_run, given=given[1:]) if given[:1] == ["run"] else _parser().parse_args(given)
     code: int
     why = ""
     try:
@@ -181,6 +177,12 @@ def _port(text: str) -> int:
 def _version(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kubernetes", default="", metavar="VERSION", help="minor or version, such as 1.36 (default: the newest known)")
     parser.add_argument("--component", action="append", default=[], metavar="NAME=PATH", help="use this binary instead of building one")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from conformance.session import invoking  # noqa: PLC0415 - each command loads only what it needs
+
+    return invoking.run(arguments.given)
 
 
 def _build(arguments: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import pytest
 
 import conformance
+from conformance import shipped
 from conformance.errors import ClusterError, ConformanceError, LeaseLost, NotOffered, Unwritable, UsageError, shortened
 from conformance.handles.cluster import ScenarioCluster
 from conformance.handles.creating import Create
@@ -21,7 +22,7 @@ from conformance.printable import printable
 from conformance.report import allure, junit, terminal
 from conformance.report.reasons import words
 from conformance.report.results import Reason, ScenarioResult
-from conformance.session import display, kind, marking, needing, ordering, outcome, settings, spelling, suite
+from conformance.session import display, invoking, kind, marking, needing, ordering, outcome, settings, spelling, suite
 from conformance.session.run import ScenarioRun
 from conformance.session.worker import Worker
 
@@ -68,6 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Check the options before anything else happens."""
+    invoking.choose(config)
     for line in (
         "scenario(family, seconds): this function is a scenario of that family",
         "claim(*ids): the claims that a case from data may show",
@@ -197,7 +199,7 @@ def _scenario_run(request: pytest.FixtureRequest) -> Iterator[ScenarioRun]:
         host,
         worker.settings,
         worker.binaries["kubectl"],
-        request.config.rootpath / "manifests",
+        shipped.manifests() if shipped.holds(request.path) else request.config.rootpath / "manifests",
         family=mark.args[0],
         scenario=suite.identity(mark.args[0], request.function.__name__),
         node_id=request.node.nodeid,

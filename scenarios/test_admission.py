@@ -53,8 +53,8 @@ def test_a_pod_refused_on_one_node_is_tried_again_there(cluster: ScenarioCluster
         trace.stays(lacking, agent.keeps(kept), seconds=2)
 
     trace.until(agent.exactly_on(served, refused), agent.status(number_available=2, number_unavailable=0), shows="D9-39")
-    labelled, made = trace.past.change_of_node(refused), trace.past.creation_of_pod(agent.uids()[refused.name])
-    trace.follows(made, after=labelled, within=30)
+    made = trace.past.creation_of_pod(agent.uids()[refused.name])
+    labelled = trace.past.change_of_node(refused, before=made)
     trace.note(f"{refused.name} had its pod {trace.past.seconds_from(labelled, made):.1f} s after it was labelled")
     assert trace.past.pods_per_node(agent) == {served.name: 1, refused.name: 1}
     trace.expect_creations(agent, 2)

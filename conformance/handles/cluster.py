@@ -122,7 +122,7 @@ class ScenarioCluster:
         except KubectlError as error:
             if "timed out waiting" not in error.result.err:
                 raise
-            raise WaitExpired(str(error), [f"{' '.join(what)}: {until}"], [what[0]]) from error
+            raise WaitExpired(str(error), [f"{' '.join(what)}: {until}"], [what[0].partition("/")[0]]) from error
 
     def kubectl_begun(self, *args: str) -> AbstractContextManager[Begun]:
         """Begin a kubectl in the scenario's namespace that goes on meanwhile; on leaving it is ended."""
@@ -288,29 +288,33 @@ class ScenarioCluster:
 
     def pod_waits(self, name: str, *, saying: str) -> When:
         """The scheduler has found no node for the pod, and these words are among its reasons."""
-        return self._pod(f"pods/{name} waits: {saying}", name, lambda pod: pod is not None and saying in pod.why_unscheduled)
+        return self._pod("pod-waits", f"pods/{name} waits: {saying}", name, lambda pod: pod is not None and saying in pod.why_unscheduled)
 
     def pod_unbound(self, name: str) -> When:
         """The pod is there and bound to no node."""
-        return self._pod(f"pods/{name} is bound to no node", name, lambda pod: pod is not None and not pod.spec.node_name)
+        return self._pod("pod-unbound", f"pods/{name} is bound to no node", name, lambda pod: pod is not None and not pod.spec.node_name)
 
     def pod_runs(self, name: str) -> When:
         """The pod is Running and Ready."""
-        return self._pod(f"pods/{name} runs", name, lambda pod: pod is not None and pod.status.phase == "Running" and pod.ready)
+        return self._pod("pod-runs", f"pods/{name} runs", name, lambda pod: pod is not None and pod.status.phase == "Running" and pod.ready)
 
     def pod_is_another(self, name: str, uid: str) -> When:
         """A pod of this name is there that is not the one with this UID."""
-        return self._pod(f"pods/{name} is another one", name, lambda pod: pod is not None and pod.metadata.uid != uid)
+        return self._pod("pod-is-another", f"pods/{name} is another one", name, lambda pod: pod is not None and pod.metadata.uid != uid)
 
     def pod_failed(self, name: str) -> When:
         """The pod is there, in phase Failed, and is not being deleted."""
         return self._pod(
-            f"pods/{name} is there and Failed", name, lambda pod: pod is not None and pod.status.phase == "Failed" and not pod.terminating
+            "pod-failed",
+            f"pods/{name} is there and Failed",
+            name,
+            lambda pod: pod is not None and pod.status.phase == "Failed" and not pod.terminating,
         )
 
     def pod_ends_failed(self, name: str) -> When:
         """The pod is being deleted, and in phase Failed."""
         return self._pod(
+            "pod-ends-failed",
             f"pods/{name} is being deleted and Failed",
             name,
             lambda pod: pod is not None and pod.terminating and pod.status.phase == "Failed",
@@ -318,21 +322,22 @@ class ScenarioCluster:
 
     def pod_ends(self, name: str) -> When:
         """The pod is being deleted."""
-        return self._pod(f"pods/{name} is being deleted", name, lambda pod: pod is not None and pod.terminating)
+        return self._pod("pod-ends", f"pods/{name} is being deleted", name, lambda pod: pod is not None and pod.terminating)
 
     def pod_absent(self, name: str) -> When:
         """No pod of that name is there."""
-        return self._pod(f"pods/{name} is gone", name, lambda pod: pod is None)
+        return self._pod("pod-absent", f"pods/{name} is gone", name, lambda pod: pod is None)
 
     def pod_unowned(self, name: str) -> When:
         """The pod runs, is not being deleted, and no controller owns it."""
         return self._pod(
+            "pod-unowned",
             f"pods/{name} runs without an owner",
             name,
             lambda pod: pod is not None and pod.metadata.controller is None and not pod.terminating and pod.status.phase == "Running",
         )
 
-    def _pod(self, description: str, name: str, predicate: Callable[[Pod | None], bool]) -> When:
+    def _pod(self, kind: str, description: str, name: str, predicate: Callable[[Pod | None], bool]) -> When:
         key = (self.namespace, name)
 
         def seen(world: World) -> str:
@@ -344,7 +349,7 @@ class ScenarioCluster:
             )
 
         return When(
-            "pod",
+            kind,
             description,
             lambda world: predicate(world.pods.get(key)),
             seen,

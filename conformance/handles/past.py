@@ -106,17 +106,21 @@ class Past(Counted):
         clock = asked if all(revision in asked for revision in revisions) else arrived
         return [clock[revision] for revision in revisions]
 
-    def change_of_node(self, node: Node | str) -> int:
-        """The resourceVersion at which the labels, the taints or the cordon of a node were changed last."""
+    def change_of_node(self, node: Node | str, *, before: int = 0) -> int:
+        """The resourceVersion at which the labels, the taints or the cordon of a node were changed last.
+
+        With `before`, the resourceVersion of an effect, it is the last change before that: the node controller taints nodes, too.
+        """
         name = node if isinstance(node, str) else node.name
 
-        def changed(_: Entry, before: Object | None, after: Object | None) -> bool:
-            if not (isinstance(before, NodeRecord) and isinstance(after, NodeRecord) and after.metadata.name == name):
+        def changed(_: Entry, was: Object | None, after: Object | None) -> bool:
+            if not (isinstance(was, NodeRecord) and isinstance(after, NodeRecord) and after.metadata.name == name):
                 return False
-            told = [(each.metadata.labels, each.spec.taints, each.spec.unschedulable) for each in (before, after)]
+            told = [(each.metadata.labels, each.spec.taints, each.spec.unschedulable) for each in (was, after)]
             return told[0] != told[1]
 
-        return _one_of(self.revision_of(changed), f"nodes/{name} has not been changed", -1)
+        found = [revision for revision in self.revision_of(changed) if not before or revision < before]
+        return _one_of(found, f"nodes/{name} has not been changed", -1)
 
     def seconds_alive(self, name: str) -> float:
         """From a pod's binding until its deletion was asked for, by arrival."""

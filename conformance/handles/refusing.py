@@ -47,14 +47,15 @@ def in_force(api: Api, recorder: Recorder, what: Refusing, *, limit: float = LIM
     try:
         for body in what.objects:
             recorder.action("create", _target(body), {key: value for key, value in body.items() if key == "spec"})
+            made.append(body)  # it may be there although the answer is lost
             api.create(_collection(body), body)
-            made.append(body)
         _until(lambda: what.says in _refusal(api, what), limit, f"{what.name} was made, and the API server does not enforce it")
         recorder.note(f"{what.name} is in force")
         yield
     except BaseException:
-        with contextlib.suppress(ConformanceError):
-            _delete(api, recorder, made)
+        for body in reversed(made):
+            with contextlib.suppress(ConformanceError):
+                _delete(api, recorder, [body])
         raise
     _delete(api, recorder, made)
     _until(lambda: what.name not in _refusal(api, what), limit, f"{what.name} is deleted, and the API server goes on enforcing it")
@@ -107,9 +108,7 @@ def _elsewhere(nodes: Sequence[str]) -> str:
     """CEL: the pod is neither bound to one of the nodes nor aimed at it, as the controller aims daemon pods (a field of node affinity)."""
     names = "[" + ", ".join(f"'{name}'" for name in nodes) + "]"
     required = "object.spec.?affinity.?nodeAffinity.?requiredDuringSchedulingIgnoredDuringExecution.?nodeSelectorTerms.orValue([])"
-    fields = (
-        f"{required}.exists(term, term.?matchFields.orValue([]).exists(field, field.?values.orValue([]).exists(name, name in {names})))"
-    )
+    fields = f"{required}.exists(term, term.?matchFields.orValue([]).exists(field, field.operator == 'In' && field.?values.orValue([]).exists(name, name in {names})))"
     return f"!(object.spec.?nodeName.orValue('') in {names}) && !{fields}"
 
 

@@ -53,7 +53,7 @@ def _sort(result: ScenarioResult, broken: Broken | None) -> tuple[str, ...]:
     if broken is not None:
         return broken.guarantee, "" if broken.guarantee == ECHO else broken.kind
     names = result.reason.names if result.reason is not None else []
-    return (result.outcome, *(names or [result.id]))
+    return (result.outcome, *(sorted(set(names)) or [result.id]))
 
 
 def _cause(members: Sequence[tuple[ScenarioResult, Broken | None]]) -> Cause:

@@ -83,7 +83,7 @@ def conformity(
 def _against(results: Sequence[ScenarioResult], claims: Sequence[ClaimVerdict], guarantees: Sequence[GuaranteeVerdict]) -> list[Ground]:
     names = {
         "guarantee": tuple(each.tally.id for each in guarantees if each.tally.violated),
-        "failed": _with(results, "failed"),
+        "failed": _with([result for result in results if not result.foreign], "failed"),
         "claims": tuple(verdict.claim.id for verdict in claims if verdict.verdict in UNEXPECTED),
     }
     return [

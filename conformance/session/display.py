@@ -208,7 +208,7 @@ def start(config: pytest.Config, cluster: str) -> None:
     except (OSError, AttributeError):  # it is no file
         return
     stream = os.fdopen(copy, "w", encoding=sys.stdout.encoding, errors="backslashreplace")
-    config.add_cleanup(stream.close)
+    config.add_cleanup(lambda: _close(stream))
     screen: Screen = (Terminal if rewrites(config) else Log)(stream, reporter)
     config.pluginmanager.register(Display(screen, reporter, Durations(config, cluster)), "conformance-display")
 
@@ -217,6 +217,11 @@ def rewrites(config: pytest.Config) -> bool:
     """Whether there is a terminal that only pytest writes on; CI has some that are logs all the same."""
     log = bool(os.environ.get("CI")) or os.environ.get("TERM", "dumb") == "dumb"
     return sys.stdout.isatty() and not log and config.getoption("capture", "no") != "no"
+
+
+def _close(stream: TextIO) -> None:
+    with contextlib.suppress(OSError):  # what could not be written would be tried once more
+        stream.close()
 
 
 def _write(stream: TextIO, text: str) -> None:

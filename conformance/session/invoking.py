@@ -10,18 +10,25 @@ import pytest
 
 from conformance import shipped
 
-#: Options of pytest that take a value in the next argument: what follows them is no path of a scenario.
-_VALUED = frozenset(("-k", "-m", "-n", "-p", "-o", "-W", "-r"))
-
 
 def run(arguments: Sequence[str]) -> int:
     """Run pytest; returns its exit code. Paths among the arguments may be scenarios' node ids, as reports and terminals name them."""
-    return int(pytest.main([*_own(), *_given(arguments)]))
+    return int(pytest.main([*_own(), *arguments]))
 
 
 def by_this(config: pytest.Config) -> bool:
     """Whether pytest was started by `conformance run`."""
     return config.inipath == shipped.CONFIGURATION
+
+
+def choose(config: pytest.Config) -> None:
+    """Let pytest collect the suite, or what of it was named; told once pytest knows which arguments are paths."""
+    if not by_this(config) or hasattr(config, "workerinput"):  # a worker is told what its controller collects
+        return
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    config.args = [_found(argument) for argument in config.args] if named else [str(shipped.scenarios())]
+    if config.option.ignore:
+        config.option.ignore = [_found(path) for path in config.option.ignore]
 
 
 def program(config: pytest.Config) -> list[str]:
@@ -32,9 +39,7 @@ def program(config: pytest.Config) -> list[str]:
 def command(config: pytest.Config) -> str:
     """What was typed."""
     given = [str(argument) for argument in config.invocation_params.args]
-    if by_this(config):
-        given = [each.removeprefix(f"{shipped.root()}/") for each in given[len(_own()) :] if each != str(shipped.scenarios())]
-    return shlex.join([*program(config), *given])
+    return shlex.join([*program(config), *(given[len(_own()) :] if by_this(config) else given)])
 
 
 def _own() -> list[str]:
@@ -43,15 +48,8 @@ def _own() -> list[str]:
     return ["-c", str(shipped.CONFIGURATION), "--rootdir", str(shipped.root()), "-p", "conformance.plugin", "-o", cache]
 
 
-def _given(arguments: Sequence[str]) -> list[str]:
-    given = [_found(argument, before) for argument, before in zip(arguments, ["", *arguments], strict=False)]
-    named = any(argument != before for argument, before in zip(given, arguments, strict=True))
-    return given if named else [*given, str(shipped.scenarios())]
-
-
-def _found(argument: str, before: str) -> str:
+def _found(argument: str) -> str:
+    """A path or node id, of the suite if it has such a file; else as it is."""
     path, colons, rest = argument.partition("::")
     file = shipped.root() / path
-    if argument.startswith("-") or before in _VALUED or not path.startswith("scenarios") or not file.exists():
-        return argument
-    return f"{file}{colons}{rest}"
+    return f"{file}{colons}{rest}" if Path(path).parts[:1] == ("scenarios",) and file.exists() else argument

@@ -6,6 +6,7 @@ A misspelt mark is no error to pytest, or one without a suggestion; a misspelt c
 from __future__ import annotations
 
 import ast
+import pkgutil
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
@@ -45,7 +46,8 @@ def _of_suite(node: ast.AST) -> bool:
 def _mistakes(tree: ast.Module, marks: Collection[str]) -> Iterator[tuple[int, str]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and _of_suite(node):
-            for alias in _unknown(node.names, {*conformance.__all__, "__version__", "*"}):
+            rooms = (module.name for module in pkgutil.iter_modules(conformance.__path__))
+            for alias in _unknown(node.names, {*conformance.__all__, *rooms, "__version__", "*"}):
                 yield node.lineno, f"conformance has no {alias!r}{did_you_mean(alias, conformance.__all__)}"
         elif isinstance(node, ast.FunctionDef):
             for mark in node.decorator_list:

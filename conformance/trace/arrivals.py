@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 
-from conformance.errors import WaitExpired
+from conformance.errors import ClusterError, WaitExpired
 from conformance.kube.records import Object
 from conformance.trace import waits
 from conformance.trace.conditions import Condition
@@ -73,9 +73,8 @@ class Arrivals:
         newest = max(revisions, default=0)
         if newest > self._released_rv:
             self._released_rv = newest
-            if self._waits:
-                with self.changed:
-                    self.changed.notify_all()
+            with self.changed:
+                self.changed.notify_all()
 
     def wrote(self, rv: int) -> None:
         """The scenario knows of a write with this resourceVersion: no wait or window from now on begins before it has been seen here.
@@ -85,14 +84,14 @@ class Arrivals:
         with self.lock:
             self._ahead.add(rv)
 
-    def until(self, *conditions: Condition, within: float = 30.0, scale: float = 1.0, since: int | None = None) -> None:
-        """Wait until all conditions hold at the same time.
+    def until(self, *conditions: Condition, within: float = 30.0, scale: float = 1.0) -> None:
+        """Wait until all conditions hold at the same time, and not before what the scenario wrote (`wrote`) has been seen here.
 
-        Not before what the scenario wrote (`wrote`, and `since`, another resourceVersion) has been seen here, or something later.
-        Raises WaitExpired after `within` times `scale` seconds, with what was expected, what was last seen and what came in between.
+        Raises WaitExpired after `within` times `scale` seconds, with what was expected, what was last seen and what came in between;
+        ClusterError if what was written had not been seen by then: of a world that is behind nothing can be said.
         """
         limit = within * scale
-        wait = Wait(conditions, since=since)
+        wait = Wait(conditions)
         self._note("wait begins", {"for": wait.text, "within": limit})
         begin = time.monotonic()
         with self._watched(wait):
@@ -102,14 +101,8 @@ class Arrivals:
                 return
             if wait.error is not None:
                 raise wait.error
-            message = waits.expired(
-                wait,
-                self.world,
-                self._between(),
-                limit=limit,
-                unseen=self._unseen(since),
-                access=self._access,
-            )
+            self._require_seen(limit)
+            message = waits.expired(wait, self.world, self._between(), limit=limit, access=self._access)
             unmet = [condition for condition in conditions if not condition.holds(self.world)]
         self._note("wait expired", {"for": wait.text, "within": limit})
         raise _expired(message, unmet)
@@ -121,7 +114,7 @@ class Arrivals:
         """
         length = seconds * scale
         wait = Wait(conditions, stays=True)
-        self._catch_up(wait, _SEEN_WITHIN * scale)
+        self._catch_up(_SEEN_WITHIN * scale)
         self._note("window begins", {"for": wait.text, "seconds": length})
         begin = time.monotonic()
         with self._watched(wait):
@@ -136,14 +129,15 @@ class Arrivals:
         self._note("window broken", {"for": wait.text, "after": round(after, 3)})
         raise _expired(message, conditions)
 
-    def _catch_up(self, window: Wait, limit: float) -> None:
-        """Wait for what the scenario wrote before its window opens; WaitExpired after `limit` seconds."""
-        writes = Wait(())
+    def _catch_up(self, limit: float) -> None:
+        """Wait for what the scenario wrote before its window opens; ClusterError after `limit` seconds."""
         with self.lock:
-            self._sit(writes, time.monotonic() + limit)
-            if not writes.over:
-                message = waits.expired(window, self.world, self._between(), limit=limit, unseen=self._unseen(None), access=self._access)
-                raise _expired(message, window.conditions)
+            self._sit(Wait(()), time.monotonic() + limit)
+            self._require_seen(limit)
+
+    def _require_seen(self, limit: float) -> None:
+        if (unseen := self._unseen()) is not None:
+            raise ClusterError(waits.behind(unseen, self.world, limit))
 
     @contextlib.contextmanager
     def _watched(self, wait: Wait) -> Iterator[None]:
@@ -172,13 +166,13 @@ class Arrivals:
             self._look(wait)
 
     def _look(self, wait: Wait) -> None:
-        if not wait.over and self._unseen(wait.since) is None and wait.look(self.world):
+        if not wait.over and self._unseen() is None and wait.look(self.world):
             wait.seen = self._arrived
 
-    def _unseen(self, since: int | None) -> int | None:
+    def _unseen(self) -> int | None:
         """The first of the writes that have not been seen; None: all have."""
         self._ahead = {rv for rv in self._ahead if not self._has_seen(rv)}
-        return min(self._ahead | ({since} if since is not None and not self._has_seen(since) else set()), default=None)
+        return min(self._ahead, default=None)
 
     def _has_seen(self, rv: int) -> bool:
         # It has arrived itself, or the store is known to have gone on: by more than the streams were ever out of step.

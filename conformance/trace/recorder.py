@@ -201,9 +201,9 @@ class Recorder:
         """The scenario has written, or read, an object at this resourceVersion: what it waits for from now on is not looked for before."""
         self._arrivals.wrote(rv)
 
-    def until(self, *conditions: Condition, within: float = 30.0, scale: float = 1.0, since: int | None = None) -> None:
+    def until(self, *conditions: Condition, within: float = 30.0, scale: float = 1.0) -> None:
         """Wait for all conditions to hold at the same time: see Arrivals.until."""
-        self._arrivals.until(*conditions, within=within, scale=scale, since=since)
+        self._arrivals.until(*conditions, within=within, scale=scale)
 
     def stays(self, *conditions: Condition, seconds: float, scale: float = 1.0) -> None:
         """Hold a window open, at every event of which all conditions must hold: see Arrivals.stays."""

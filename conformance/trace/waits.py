@@ -59,7 +59,6 @@ class Wait:
 
     conditions: Sequence[Condition]
     stays: bool = False
-    since: int | None = None
     over: bool = False
     seen: int | None = None  # how many entries had arrived when it was over
     error: Exception | None = None
@@ -85,14 +84,17 @@ class Wait:
         return " and ".join(condition.description for condition in self.conditions)
 
 
-def expired(wait: Wait, world: World, between: Sequence[Happening], *, limit: float, unseen: int | None, access: Access) -> str:
-    """Why a wait that ran out was in vain; `unseen` is the resourceVersion of a write that it follows and that never arrived."""
+def behind(unseen: int, world: World, limit: float) -> str:
+    """Why nothing can be said: a write of the scenario, by its resourceVersion, did not arrive within `limit` seconds."""
+    return (
+        f"What the scenario wrote (resourceVersion {unseen}) was not seen within {limit:g} s; the trace had reached {world.rv}. "
+        "Look whether the API server still serves watches."
+    )
+
+
+def expired(wait: Wait, world: World, between: Sequence[Happening], *, limit: float, access: Access) -> str:
+    """Why a wait that ran out was in vain."""
     lines = [f"waited {limit:g} s, and this did not come about:", *describe(wait.conditions, world)]
-    if unseen is not None:
-        lines.append(
-            f"  The write it follows (resourceVersion {unseen}) was never seen; the trace had reached {world.rv}. "
-            "Look whether the API server still serves watches."
-        )
     return "\n".join([*lines, *_between(between), *_look(wait.conditions, access)])
 
 

@@ -25,22 +25,22 @@ from conformance import claim, finding, needs, scenario, Capability
 
 @scenario("R02", seconds=40)
 @claim("000-01")
-def test_that_waits(scenario_run_or_none):
+def test_that_waits(scenario_run):
     """It waits."""
     Path("held").read_text()
 
 @pytest.fixture
-def scenario_run_or_none():
-    """Scenarios without a cluster: nothing is started."""
+def scenario_run():
+    """In place of the suite's own: nothing is started."""
 
 @scenario("T12", seconds=1)
 @finding("noschedule-taint-wakes-no-sync")
-def test_that_finds():
+def test_that_finds(scenario_run):
     """It finds."""
 
 @scenario("P01", seconds=1)
 @claim("000-01")
-def test_that_fails():
+def test_that_fails(scenario_run):
     """It fails."""
     assert not "as it should be"
 '''

@@ -35,6 +35,10 @@ def test_a_scenario_that_is_well_spelt(tmp_path: Path) -> None:
     assert said(tmp_path, WHOLE) == []
 
 
+def test_modules_of_the_package_are_no_misspelt_words(tmp_path: Path) -> None:
+    assert said(tmp_path, WHOLE + "\nfrom conformance import cli, whole\n") == []
+
+
 @pytest.mark.parametrize(
     ("right", "wrong", "words"),
     [

@@ -127,7 +127,10 @@ def test_the_packages_are_those_that_the_project_asks_for() -> None:
     """Floors that were raised since, or a new dependency, want the file made anew: CONTRIBUTING.md."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     locked = {found[1]: found[2] for found in _PIN.finditer(LOCK.read_text())}
-    asked = [Requirement(each) for each in [*project["project"]["dependencies"], *project["build-system"]["requires"], "tox>=4.22"]]
+    asked = [
+        Requirement(each)
+        for each in [*project["project"]["dependencies"], *project["build-system"]["requires"], "tox>=4.22", "editables>=0.3"]
+    ]
     assert [str(each) for each in asked if not each.specifier.contains(locked.get(each.name, "0"))] == []
 
 

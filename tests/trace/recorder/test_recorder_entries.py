@@ -179,7 +179,8 @@ def test_a_killed_run_leaves_what_it_saw(server: StandIn, make: Callable[..., Re
     judged: list[Entry] = []
     recorder = make(on_entry=judged.append)
     server.say(PODS, event("ADDED", pod("a", 11)))
-    recorder.until(When("test", "written", lambda world: any(entry.rv == 11 for entry in judged)), since=11, within=LIMIT)
+    recorder.wrote(11)
+    recorder.until(When("test", "written", lambda world: any(entry.rv == 11 for entry in judged)), within=LIMIT)
     _, entries = read(partial_of(recorder._file))
     seen: list[Entry] = []
     with pytest.raises(TraceError):
