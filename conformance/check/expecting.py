@@ -59,6 +59,8 @@ def _update(record: DaemonSet, desired: int) -> tuple[int, int, int, int]:
         unavailable, surge = budget(record, desired)
     except ValueError:
         return 0, 0, 0, 0
+    if min(unavailable, surge) < 0:  # which the API refuses
+        return 0, 0, 0, 0
     waves = -(-desired // max(unavailable, surge, 1))
     return unavailable, surge, waves, waves * max(record.spec.min_ready_seconds, 0)
 

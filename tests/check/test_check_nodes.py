@@ -121,6 +121,7 @@ def test_the_default_set_has_what_the_docs_say_and_answers_as_the_model(tmp_path
         (rolling(0, "10%"), (0, 2, 10, 0)),
         (both(rolling(5), spec(minReadySeconds=30)), (5, 0, 4, 120)),
         (rolling("half"), (0, 0, 0, 0)),
+        (rolling(-1), (0, 0, 0, 0)),
         (spec(updateStrategy={"type": "OnDelete"}), (0, 0, 0, 0)),
         (pod(nodeSelector={"none": "x"}), (0, 0, 0, 0)),
     ],
