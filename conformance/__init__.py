@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from conformance.handles.marks import claim, finding, needs, scenario
     from conformance.handles.trace import Trace
     from conformance.kube.records import Pod, Taint
+    from conformance.model.rollout import Rollout, rolled_out
     from conformance.trace.conditions import Condition
 
 _HOMES = {
@@ -46,6 +47,7 @@ _HOMES = {
     "Node": "conformance.clusters.protocol",
     "Pod": "conformance.kube.records",
     "Refused": "conformance.handles.data",
+    "Rollout": "conformance.model.rollout",
     "ScenarioCluster": "conformance.handles.cluster",
     "Strategies": "conformance.handles.data",
     "Taint": "conformance.kube.records",
@@ -60,6 +62,7 @@ _HOMES = {
     "needs": "conformance.handles.marks",
     "printed_documents": "conformance.handles.data",
     "printed_fragments": "conformance.handles.data",
+    "rolled_out": "conformance.model.rollout",
     "scenario": "conformance.handles.marks",
     "shows": "conformance.handles.evidence",
     "update_matrix": "conformance.handles.data",
@@ -74,6 +77,7 @@ __all__ = [
     "Node",
     "Pod",
     "Refused",
+    "Rollout",
     "ScenarioCluster",
     "Strategies",
     "Taint",
@@ -88,6 +92,7 @@ __all__ = [
     "needs",
     "printed_documents",
     "printed_fragments",
+    "rolled_out",
     "scenario",
     "shows",
     "update_matrix",

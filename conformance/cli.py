@@ -1,4 +1,4 @@
-"""The command `conformance`: run, build, up, ps, down, judge, tell, reproduce, report, claims, versions, clean.
+"""The command `conformance`: run, build, up, ps, down, judge, tell, check, reproduce, report, claims, versions, clean.
 
 Each command calls one room and prints its answer.
 
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from conformance import __version__
+from conformance.check import command
 from conformance.errors import ClusterError, ConformanceError, UsageError, refused
 from conformance.printable import printable
 
@@ -121,6 +122,8 @@ def _parser() -> argparse.ArgumentParser:
     tell.add_argument("trace", type=Path, metavar="TRACE")
     tell.add_argument("--lines", type=int, default=30, metavar="N", help="at most so many lines (default: 30)")
     tell.set_defaults(run=_tell)
+
+    command.add(commands).set_defaults(run=_check)
 
     reproduce = commands.add_parser("reproduce", help="print a bash script that shows a finding with kubectl on a kind cluster of its own")
     reproduce.add_argument("finding", metavar="FINDING", help="its id, as in the report and in docs/findings.md")
@@ -351,6 +354,17 @@ def _tell(arguments: argparse.Namespace) -> int:
         )
     say("\n".join(telling.told(arguments.trace, arguments.lines)))
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    if arguments.live:
+        from conformance.rehearsal import live  # noqa: PLC0415 - each command loads only what it needs
+
+        answer = live.run(arguments, lambda text: say(text, file=sys.stderr))
+    else:
+        answer = command.run(arguments)
+    print(printable(answer.text), end="")
+    return answer.code
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from conformance.clusters.protocol import Node
 from conformance.kube.records import DaemonSet, Pod
 from conformance.model.availability import is_available
+from conformance.model.rollout import everywhere
 from conformance.trace.conditions import When
 from conformance.trace.world import World
 
@@ -109,9 +110,7 @@ class Awaited:
             status = ds.status
             wanted = set(ds.spec.template.spec.containers)
             return (
-                status.observed_generation >= generation
-                and status.updated_number_scheduled >= status.desired_number_scheduled
-                and status.number_available >= status.desired_number_scheduled
+                everywhere(ds, generation)
                 and len(list(world.pods_of(self.uid))) <= status.desired_number_scheduled
                 and all(wanted <= set(pod.spec.containers) for pod in world.pods_of(self.uid))
             )

@@ -59,6 +59,22 @@ def test_mistakes_are_found(actionlint: list[str], tmp_path: Path, right: str, w
     assert words in lint(actionlint, tmp_path / "broken.yml")
 
 
+@pytest.mark.parametrize(("name", "words"), [("manifests", ""), ("manifest", 'input "manifest" is not defined in action')])
+def test_actionlint_knows_the_inputs_of_the_action(actionlint: list[str], tmp_path: Path, name: str, words: str) -> None:
+    """It reads action.yml where a workflow of the same repository uses it."""
+    folder = tmp_path / ".github" / "workflows"
+    folder.mkdir(parents=True)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    (tmp_path / "action.yml").write_text((ROOT / "action.yml").read_text())
+    use = {"uses": "./", "with": {name: "agent.yaml", "manifests": "agent.yaml"}}
+    workflow = {"on": "push", "jobs": {"check": {"runs-on": "ubuntu-24.04", "steps": [use]}}}
+    (folder / "check.yml").write_text(yaml.safe_dump(workflow))
+
+    said = subprocess.run([*actionlint, "check.yml"], cwd=folder, capture_output=True, text=True, check=False).stdout
+    assert words in said
+    assert bool(said) == bool(words)
+
+
 def jobs(file: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = yaml.safe_load(file.read_text())["jobs"]
     return found
