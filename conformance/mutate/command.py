@@ -19,6 +19,7 @@ from conformance.mutate.planning import Group
 from conformance.mutate.planting import Mutant
 from conformance.mutate.scoring import Score
 from conformance.mutate.store import Basis, Store, suite
+from conformance.session.ending import Ending
 from conformance.session.settings import SCALES
 from conformance.session.worker import COMPONENTS
 
@@ -51,7 +52,7 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
         say(text)
         sys.stdout.flush()
 
-    with store.opened(basis):
+    with Ending().listening(), store.opened(basis):
         setting = Setting(planning.plan().component, planted.program, minor.minor, scenarios, out / "work", arguments.time_scale)
         score = Score(setting, store, groups, arguments.workers, at_once)
         score.ground()
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
 
 
 def chosen(mutants: Sequence[Mutant], only: str, sample: int, seed: int) -> list[Mutant]:
-    """The defects that were asked for, in their order. UsageError for what this version has not."""
+    """The defects that were asked for, in their order or that of the lot. UsageError for what this version has not."""
     wanted = list(mutants)
     if only:
         known: dict[str, list[Mutant]] = {}
@@ -81,8 +82,9 @@ def chosen(mutants: Sequence[Mutant], only: str, sample: int, seed: int) -> list
     if sample:
         if not 0 < sample <= len(wanted):
             raise UsageError(f"--sample {sample}: there are {len(wanted)} defects to draw from.")
-        drawn = random.Random(seed).sample(sorted(mutant.id for mutant in wanted), sample)  # noqa: S311 - a lot that can be drawn again
-        wanted = [mutant for mutant in wanted if mutant.id in set(drawn)]
+        # In the order of the lot: what a run has asked about when it is ended early is a smaller sample, and no part of the file.
+        by_id = sorted(wanted, key=lambda mutant: mutant.id)
+        wanted = random.Random(seed).sample(by_id, sample)  # noqa: S311 - a lot that can be drawn again
     return wanted
 
 

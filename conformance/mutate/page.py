@@ -42,7 +42,8 @@ def write(folder: Path, basis: Basis, mutants: Sequence[Mutant], outcomes: Seque
     """Write mutants.json and index.html into the folder; `built` is how many defects there are in all."""
     known = explanations()
     found = figures(outcomes, known)
-    rows = [row(mutant, outcome, known.get(mutant.id)) for mutant, outcome in zip(mutants, outcomes, strict=True)]
+    pairs = sorted(zip(mutants, outcomes, strict=True), key=lambda pair: pair[0].number)
+    rows = [row(mutant, outcome, known.get(mutant.id)) for mutant, outcome in pairs]
     data = {
         "format": 1,
         **msgspec.to_builtins(basis),
