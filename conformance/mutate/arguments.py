@@ -11,6 +11,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kubernetes", default="", metavar="VERSION", help="minor or version, such as 1.36 (default: the newest known)")
     parser.add_argument("--list", action="store_true", help="print the defects of this version, and build and run nothing")
     parser.add_argument("--only", default="", metavar="WHICH", help="these: numbers, ids and functions, with commas between")
+    parser.add_argument("--fixed", action="store_true", help="the few that have to be noticed on every change of the suite")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="so many of them, by lot")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="the lot; the same one draws the same defects (default: 1)")
     parser.add_argument(

@@ -29,8 +29,11 @@ Say = Callable[[str], None]
 def run(arguments: argparse.Namespace, say: Say) -> int:
     """Do what was asked; 1 if a defect was not noticed and nobody has said why, or one was that cannot be."""
     minor = versions.resolve(arguments.kubernetes or versions.DEFAULT)
+    if arguments.fixed and arguments.only:
+        raise UsageError("--fixed and --only both say which defects are meant; leave one of them out.")
+    wanted = ",".join(planning.plan().fixed) if arguments.fixed else arguments.only
     if arguments.list:
-        for each in chosen(building.listed(minor.minor), arguments.only, arguments.sample, arguments.seed):
+        for each in chosen(building.listed(minor.minor), wanted, arguments.sample, arguments.seed):
             say(f"{each.number}\t{each.id}\t{each.file}:{each.line}\t{each.before} → {each.after}")
         return 0
     scenarios = arguments.scenarios.absolute()
@@ -42,7 +45,7 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
         raise UsageError(f"--time-scale {arguments.time_scale:g}: give a number from {SCALES[0]:g} to {SCALES[1]:g}.")
     groups = asked(planning.groups(scenarios), arguments.groups)
     planted = building.build(minor.minor)
-    mutants = chosen(planted.mutants, arguments.only, arguments.sample, arguments.seed)
+    mutants = chosen(planted.mutants, wanted, arguments.sample, arguments.seed)
     ensure([name for name in COMPONENTS if name != planning.plan().component], minor=minor.minor)
     out = arguments.out.absolute()
     basis = Basis(planted.kubernetes, planted.key, suite(scenarios, Path(conformance.__file__).parent), arguments.time_scale)
@@ -56,8 +59,11 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
         setting = Setting(planning.plan().component, planted.program, minor.minor, scenarios, out / "work", arguments.time_scale)
         score = Score(setting, store, groups, arguments.workers, at_once)
         score.ground()
-        outcomes = score.run(mutants)
-        found = page.write(out, basis, mutants, outcomes, len(planted.mutants))
+        try:
+            score.run(mutants)
+        finally:  # of a run that is ended early there is a table, too
+            known = [(mutant, outcome) for mutant in mutants if (outcome := store.outcome(mutant.id)) is not None]
+            found = page.write(out, basis, known, len(planted.mutants))
     say(told(found, len(planted.mutants)))
     say(str(out / "index.html"))
     return 1 if found.unexplained or found.contradicted else 0

@@ -38,12 +38,11 @@ class Row:
     text: str
 
 
-def write(folder: Path, basis: Basis, mutants: Sequence[Mutant], outcomes: Sequence[Outcome], built: int) -> Figures:
+def write(folder: Path, basis: Basis, results: Sequence[tuple[Mutant, Outcome]], built: int) -> Figures:
     """Write mutants.json and index.html into the folder; `built` is how many defects there are in all."""
     known = explanations()
-    found = figures(outcomes, known)
-    pairs = sorted(zip(mutants, outcomes, strict=True), key=lambda pair: pair[0].number)
-    rows = [row(mutant, outcome, known.get(mutant.id)) for mutant, outcome in pairs]
+    found = figures([outcome for _, outcome in results], known)
+    rows = [row(*result, known.get(result[0].id)) for result in sorted(results, key=lambda result: result[0].number)]
     data = {
         "format": 1,
         **msgspec.to_builtins(basis),

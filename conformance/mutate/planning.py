@@ -30,12 +30,16 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The component that gets the defects, the Go module that its source is of, the files, and the groups that come first."""
+    """The component that gets the defects, the Go module that its source is of, the files, and the groups that come first.
+
+    `fixed` are the ids of defects that have to be noticed on every change of the suite.
+    """
 
     component: str
     module: str
     targets: list[Target]
     groups: list[Group]
+    fixed: list[str] = []
 
 
 @cache

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import os
 import selectors
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from conformance.errors import ConformanceError
+from conformance.errors import ConformanceError, UsageError
 from conformance.mutate.asking import Asking, Setting
 from conformance.mutate.noticing import Notice
 from conformance.mutate.planning import Group
@@ -85,6 +86,11 @@ class Score:
         missing: deque[Callable[[], Asking]] = deque()
         for group in self.groups:
             known = self.store.ground(group.name)
+            if known is not None and known.scenarios not in ([], group.scenarios):
+                raise UsageError(
+                    f"--out {self.store.folder}: the group {group.name} had other scenarios when it was asked there. Name another folder, "
+                    "or remove this one."
+                )
             if known is None or known.failures:
                 missing.append(functools.partial(Asking, self.setting, "all", group, GROUND_LIMIT, stop=False))
             else:
@@ -92,7 +98,7 @@ class Score:
         for asking in together(missing, self.workers):
             self._require_told(asking)
             failures = sorted({notice.scenario or notice.text for notice in asking.notices()})
-            ground = Ground(asking.group.name, asking.seconds, asking.reached(), failures)
+            ground = Ground(asking.group.name, asking.seconds, asking.reached(), failures, asking.group.scenarios)
             self.store.put_ground(ground)
             if failures:
                 raise ConformanceError(
@@ -111,6 +117,7 @@ class Score:
 
     def run(self, mutants: Sequence[Mutant]) -> list[Outcome]:
         """Ask about each of the defects, as far as that has not been done yet."""
+        self._sweep(mutants)
         done: dict[str, Outcome] = {}
         waiting: deque[Callable[[], Asking]] = deque()
         courses: dict[str, _Course] = {}
@@ -134,6 +141,14 @@ class Score:
             else:
                 waiting.appendleft(functools.partial(self._next, course))
         return [done[mutant.id] for mutant in mutants]
+
+    def _sweep(self, mutants: Sequence[Mutant]) -> None:
+        """Remove what runs left that were killed; the last run of a defect that nobody noticed is kept, to be looked at."""
+        missed = [outcome for mutant in mutants if (outcome := self.store.outcome(mutant.id)) and outcome.asked and not outcome.notices]
+        kept = {f"{outcome.number}-{outcome.asked[-1].group}" for outcome in missed}
+        for folder in self.setting.work.iterdir():
+            if folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _next(self, course: _Course) -> Asking:
         group = course.groups[0]

@@ -48,6 +48,7 @@ class Ground(msgspec.Struct, frozen=True):
     seconds: float
     reached: list[int]
     failures: list[str] = []
+    scenarios: list[str] = []
 
 
 class Asked(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ def _none(name: str) -> object:
         (["--workers", "0"], "--workers 0"),
         (["--time-scale", "0"], "--time-scale 0"),
         (["--groups", "nosuch"], "--groups nosuch"),
+        (["--fixed", "--only", "17"], "leave one of them out"),
     ],
 )
 def test_wrong_usage(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:

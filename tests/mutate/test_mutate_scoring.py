@@ -289,7 +289,7 @@ def test_the_page_shows_the_table_and_loads_nothing(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(page, "explanations", lambda: {mutant(2).id: Explanation(mutant(2).id, "hole", "no scenario waits <so long>")})
     mutants = [mutant(1), mutant(2), mutant(3)]
     outcomes = [msgspec.structs.replace(each, mutant=one.id) for each, one in zip((NOTICED, SURVIVED, UNREACHED), mutants, strict=True)]
-    page.write(tmp_path, BASIS, mutants, outcomes, 888)
+    page.write(tmp_path, BASIS, [*zip(mutants, outcomes, strict=True)][::-1], 888)
     text = (tmp_path / "index.html").read_text()
     for words in (
         "33.3 % noticed",
@@ -305,6 +305,21 @@ def test_the_page_shows_the_table_and_loads_nothing(tmp_path: Path, monkeypatch:
     assert [each["verdict"] for each in data["mutants"]] == ["noticed", "survived", "unreached"]
     assert data["mutants"][1]["reading"] == "hole"
     assert data["built"] == 888
+
+
+def test_what_killed_runs_left_is_removed(stage: Stage) -> None:
+    stage.run(mutant(1))
+    work = stage.folder / "out" / "work"
+    (work / "7-first").mkdir()
+    stage.run(mutant(1))
+    assert [each.name for each in work.iterdir()] == ["1-second"]
+
+
+def test_a_group_with_other_scenarios_is_no_part_of_the_same_table(stage: Stage) -> None:
+    stage.run(mutant(1))
+    score = stage.score(groups=(Group("first", ["test_c.py"]),))
+    with score.store.opened(BASIS), pytest.raises(UsageError, match="the group first had other scenarios"):
+        score.ground()
 
 
 def test_ground_is_kept(tmp_path: Path) -> None:
