@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import selectors
+import shlex
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -161,6 +162,8 @@ class Score:
         if notices and all(notice.kind in ("broke", "died") for notice in notices) and not course.doubted:
             course.doubted = True  # the machine may have been the cause: once more
             return False
+        if any(notice.kind == "broke" and not notice.scenario for notice in notices):
+            raise ConformanceError(self._repeated(asking, "no scenario came to its end, which says nothing of the controller"))
         before = course.outcome
         course.outcome = Outcome(before.mutant, before.number, before.reached or reached, [*before.asked, asked], notices)
         course.groups.popleft()
@@ -175,10 +178,11 @@ class Score:
         code = asking.process.returncode
         if asking.overdue or code in _TELLING:
             return
-        raise ConformanceError(
-            f"pytest ended with exit code {code} in the group {asking.group.name}, which says nothing of the controller. "
-            f"To repeat it: cd {asking.setting.scenarios.parent} && {' '.join(asking.command())}\nThe end of its output:\n{asking.said(10)}"
-        )
+        raise ConformanceError(self._repeated(asking, f"pytest ended with exit code {code}, which says nothing of the controller"))
+
+    def _repeated(self, asking: Asking, problem: str) -> str:
+        command = f"cd {asking.setting.scenarios.parent} && {shlex.join(asking.command())}"
+        return f"{problem}, in the group {asking.group.name}. To repeat it: {command}\nThe end of its output:\n{asking.said(10)}"
 
 
 def line(mutant: Mutant, outcome: Outcome) -> str:

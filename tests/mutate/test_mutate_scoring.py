@@ -171,6 +171,15 @@ def test_an_exit_code_that_says_nothing_of_the_controller_ends_the_run(stage: St
     assert list((stage.folder / "out" / "mutants").glob("*00001.json")) == []
 
 
+def test_a_run_without_a_scenario_is_no_evidence(stage: Stage) -> None:
+    stage.plays = {("1", "first"): "print('No space left on device'); raise SystemExit(1)"}
+    with pytest.raises(ConformanceError, match=r"no scenario came to its end(.|\n)*No space left on device"):
+        stage.run(mutant(1))
+    assert stage.asked.count(("1", "first")) == 3  # twice, and for the command in the message
+    stage.plays = {}
+    assert stage.run(mutant(1))[0].verdict == "survived"
+
+
 def test_runs_end_with_an_interrupt(stage: Stage) -> None:
     stage.plays = {("1", "first"): "import signal; signal.pause()"}
     score = stage.score()
