@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import random
 import sys
 from collections.abc import Callable, Sequence
@@ -79,9 +80,11 @@ def chosen(mutants: Sequence[Mutant], only: str, sample: int, seed: int) -> list
                 known.setdefault(name, []).append(mutant)
         names = [name.strip() for name in only.split(",") if name.strip()]
         if lost := [name for name in names if name not in known]:
-            functions = ", ".join(dict.fromkeys(mutant.function for mutant in mutants))
+            close = difflib.get_close_matches(lost[0], known, 3, 0.5)
+            meant = f" Did you mean {', '.join(close)}?" if close else ""
             raise UsageError(
-                f"--only {lost[0]}: this version has no defect of that number or id, and no function of that name. Functions: {functions}."
+                f"--only {lost[0]}: this version has no defect of that number or id, and no function of that name.{meant} "
+                "`conformance mutate --list` prints those that there are, with --kubernetes those of another version."
             )
         numbers = {mutant.number for name in names for mutant in known[name]}
         wanted = [mutant for mutant in mutants if mutant.number in numbers]

@@ -246,8 +246,8 @@ def test_defects_are_chosen_by_number_id_and_function() -> None:
     assert [each.number for each in command.chosen(MUTANTS, "sync", 0, 1)] == [1, 2, 3]
     assert command.chosen(MUTANTS, "", 2, 7) == command.chosen(MUTANTS, "", 2, 7)
     assert len(command.chosen(MUTANTS, "", 3, 7)) == 3
-    with pytest.raises(UsageError, match=r"--only nosuch.*no function of that name. Functions: Controller.sync, sync, other"):
-        command.chosen(MUTANTS, "nosuch", 0, 1)
+    with pytest.raises(UsageError, match=r"--only sink: .*no function of that name\. Did you mean sync\?.*--list"):
+        command.chosen(MUTANTS, "sink", 0, 1)
     with pytest.raises(UsageError, match="--sample 5"):
         command.chosen(MUTANTS, "", 5, 1)
 
