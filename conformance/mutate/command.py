@@ -114,6 +114,6 @@ def told(found: Figures, built: int) -> str:
         (
             f"{score}: {found.noticed} noticed of {found.tried} tried ({built} built)",
             f"noticed by: {kinds or 'nothing'}",
-            f"not noticed: {missed}; {found.unreached} of them come by by no scenario",
+            f"not noticed: {missed}; {found.unreached} of them are reached by no scenario",
         )
     )

@@ -305,7 +305,7 @@ def test_the_page_shows_the_table_and_loads_nothing(tmp_path: Path, monkeypatch:
         "INV-3, INV-10",
         "no scenario waits &lt;so long&gt;",
         "f(&lt;x&gt;)",
-        "come by by no scenario",
+        "reached by no scenario",
         "888 are built",
     ):
         assert words in text
