@@ -1,4 +1,4 @@
-"""The command `conformance`: run, build, up, ps, down, judge, tell, check, reproduce, report, claims, versions, clean.
+"""The command `conformance`: run, build, up, ps, down, judge, tell, check, reproduce, report, claims, mutate, versions, clean.
 
 Each command calls one room and prints its answer.
 
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TextIO
 from conformance import __version__
 from conformance.check import command
 from conformance.errors import ClusterError, ConformanceError, UsageError, refused
+from conformance.mutate import arguments as mutating
 from conformance.printable import printable
 
 if TYPE_CHECKING:
@@ -148,6 +149,12 @@ def _parser() -> argparse.ArgumentParser:
     claims.add_argument("--kubernetes", default="", metavar="VERSION", help="what is expected of this version (default: the newest known)")
     claims.set_defaults(run=_claims)
 
+    mutate = commands.add_parser(
+        "mutate", help="plant defects into the real controller, one at a time, and say which of them the scenarios notice"
+    )
+    mutating.options(mutate)
+    mutate.set_defaults(run=_mutate)
+
     known = commands.add_parser("versions", help="print the Kubernetes minors that can be tested, newest first")
     known.add_argument("versions", nargs="*", metavar="VERSION", help="only these: minors, versions, `newest`, `oldest` (default: all)")
     known.add_argument("--json", action="store_true", help="as a JSON list, for a workflow's matrix")
@@ -226,6 +233,12 @@ def _claims(arguments: argparse.Namespace) -> int:
     else:
         arguments.write.write_text(text, encoding="utf-8")
     return 0
+
+
+def _mutate(arguments: argparse.Namespace) -> int:
+    from conformance.mutate import command  # noqa: PLC0415
+
+    return command.run(arguments, say)
 
 
 def _prepare(arguments: argparse.Namespace) -> int:

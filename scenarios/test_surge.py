@@ -172,3 +172,19 @@ def test_a_surge_onto_fewer_nodes_spares_those_that_remain(cluster: ScenarioClus
     trace.until(agent.rolled_out(), agent.exactly_on(*kept), agent.status(desired_number_scheduled=2), shows=("003-06", "D2-11"))
     assert trace.past.most_unavailable(agent) == 1, "that of the node which is left out"
     trace.expect_creations(agent, 3 + 2)
+
+
+@scenario("U05", seconds=8)
+@needs(Capability.CHANGE_NODE, nodes=3)
+def test_a_surge_takes_the_pod_of_a_tainted_node_away(cluster: ScenarioCluster, daemonset: Create, trace: Trace) -> None:
+    """A pod that a NoSchedule taint has only left alone is taken away by the next surge, which makes no other there and ends."""
+    tainted, *free = cluster.nodes.join(3)
+    agent = daemonset("agent-surge.yaml")
+    trace.until(agent.exactly_on(tainted, *free), agent.status(number_available=3))
+    tainted.taint("dedicated", "NoSchedule", "gpu")
+
+    agent.set_image()
+
+    trace.until(agent.rolled_out(), agent.exactly_on(*free), agent.status(desired_number_scheduled=2, number_misscheduled=0))
+    trace.stays(agent.absent_from(tainted), seconds=2, shows="001-03")
+    trace.expect_creations(agent, 3 + 2)
