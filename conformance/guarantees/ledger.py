@@ -12,7 +12,7 @@ from conformance.guarantees.authors import CONTROLLER, by_controller, owner_uid
 from conformance.guarantees.quiet import QUIET, Silence
 from conformance.guarantees.recent import Recent
 from conformance.guarantees.watched import Watched
-from conformance.kube.records import ControllerRevision, DaemonSet, Node, Object, Pod
+from conformance.kube.records import ControllerRevision, DaemonSet, Event, Node, Object, Pod
 from conformance.model.availability import epoch
 from conformance.model.eligibility import EXCLUDED, Eligibility, eligibility
 from conformance.trace.entries import OBJECT_TYPES, Entry
@@ -24,6 +24,8 @@ START = 15.0
 FLIGHT = 10.0
 #: Seconds for one write, which takes milliseconds, after which nobody can say who was late: the controller, or those who served it.
 SLOW = 3.0
+#: Seconds between two looks for what is overdue; what is owed is owed for longer than that.
+REVIEW = 1.0
 _COMPONENTS = frozenset({"kube-controller-manager", "kube-apiserver", "etcd"})
 _NOTHING: tuple[str, ...] = ()
 
@@ -49,6 +51,8 @@ class Ledger:
         self.announced: set[str] = set()
         self._nodes: dict[str, Recent[Node | None]] = {}
         self.nodes_changed_at = float("-inf")
+        #: when to look again for what is overdue
+        self.review_at = 0.0
         self._wall: float | None = None
         self._works_from = 0.0
         self._ended_at = float("-inf")
@@ -91,6 +95,19 @@ class Ledger:
         self.now = max(self.now, at)
         return self.silence.over(self.now, self._wall)
 
+    def review(self, at: float) -> list[Watched]:
+        """The DaemonSets to look at for what is overdue, as they stood until `at`; the next time is REVIEW later."""
+        self.now = max(self.now, at)
+        self.review_at = self.now + REVIEW
+        return [watched for watched in self.daemonsets.values() if watched.alive is not None]
+
+    def ready_since(self) -> float:
+        """From when on the controller can be expected to react to what had happened before; infinite while it does not run.
+
+        Not before the API server, after it was slow, is quick again.
+        """
+        return max(self._works_from, self.slow_at)
+
     def served(self, at: float, received: float, done: float) -> None:
         """Take note of how long the API server had a write, by its own clock."""
         if received and done - received > SLOW:
@@ -122,7 +139,13 @@ class Ledger:
                     watched = self.of(owner.uid)
                     watched.revision_changed(self.now)
                     self._touch(watched, author)
+        elif isinstance(subject, Event):
+            self._event(entry, subject)
         return _NOTHING
+
+    def _event(self, entry: Entry, event: Event) -> None:
+        if event.reason == "FailedCreate" and entry.type != "listed" and event.involved_object.uid in self.daemonsets:
+            self.daemonsets[event.involved_object.uid].refused(self.now)
 
     def _touch(self, watched: Watched, author: str) -> None:
         watched.version += 1
@@ -166,6 +189,7 @@ class Ledger:
             old = watched.eligible.get(name)
             if after is None:
                 watched.eligible.pop(name, None)
+                watched.stirred[name] = self.now
                 if old is not None and (old.run or watched.on(name)):
                     watched.silent_at = self.now
                     self._touch(watched, "")
@@ -173,6 +197,7 @@ class Ledger:
             new = watched.judge_node(after)
             if new == old:
                 continue
+            watched.stirred[name] = self.now
             if new.run:
                 watched.down.pop(name, None)
                 watched.refresh(name, self.now, by_controller=False)
@@ -254,7 +279,7 @@ class Ledger:
             if acted is not False:
                 watched.wrote(self.now, deleting=True)
             return ("deletion",)
-        return _NOTHING
+        return _ending(watched, before, after)
 
     def _settle(
         self, watched: Watched, key: tuple[str, str], before: Pod | None, after: Pod | None, author: str, *, acted: bool | None
@@ -264,4 +289,13 @@ class Ledger:
             watched.flipped[after.metadata.uid] = self.now
         for node in {pod.target for pod in (before, after) if pod is not None}:
             watched.refresh(node, self.now, by_controller=acted)
+            watched.stirred[node] = self.now
         self._touch(watched, author)
+
+
+def _ending(watched: Watched, before: Pod | None, after: Pod) -> tuple[str, ...]:
+    """Note that a pod has ended by itself."""
+    if before is None or before.status.phase == after.status.phase or before.terminal or after.terminating or not after.terminal:
+        return _NOTHING
+    watched.ended[after.target] += 1
+    return ("ending",)
