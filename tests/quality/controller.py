@@ -38,6 +38,7 @@ DEFECTS = {
     "replaces healthy pods": "INV-12",
     "updates although OnDelete": "INV-12",
     "forgets a node": "INV-13",
+    "leaves a pod where it must not be": "INV-14",
 }
 
 
