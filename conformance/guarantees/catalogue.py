@@ -11,6 +11,7 @@ import conformance.guarantees.creation
 import conformance.guarantees.history
 import conformance.guarantees.ownership
 import conformance.guarantees.presence
+import conformance.guarantees.progress
 import conformance.guarantees.removal
 import conformance.guarantees.status
 import conformance.guarantees.template  # noqa: F401 - the last of them stands for all

@@ -38,6 +38,8 @@ DEFECTS = {
     "replaces healthy pods": "INV-12",
     "updates although OnDelete": "INV-12",
     "forgets a node": "INV-13",
+    "stops in the middle of an update": "INV-15",
+    "surges and then forgets": "INV-15",
     "leaves a pod where it must not be": "INV-14",
 }
 
