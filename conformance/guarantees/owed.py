@@ -46,11 +46,11 @@ def since(ledger: Ledger, watched: Watched, node: str) -> float:
 
 
 def ripened(ledger: Ledger, watched: Watched, seconds: int) -> float:
-    """When the last of its pods became available by the clock alone (seconds of the trace); none will later than now."""
+    """When the last of its pods became available by the clock alone (seconds of the trace), or may have become so by any clock."""
     started = ledger.wall() - ledger.now
     moments = [available_from(pod, seconds) for pods in watched.pods.values() for pod in pods.values()] if seconds > 0 else []
-    past = [moment - started + CLOCK for moment in moments if moment is not None]
-    return max((moment for moment in past if moment <= ledger.now), default=0.0)
+    ripe = [moment - started for moment in moments if moment is not None]
+    return max((moment + CLOCK for moment in ripe if moment - CLOCK <= ledger.now), default=0.0)
 
 
 def pause(ended: int) -> float:

@@ -41,6 +41,9 @@ DEFECTS = {
     "stops in the middle of an update": "INV-15",
     "surges and then forgets": "INV-15",
     "leaves a pod where it must not be": "INV-14",
+    "says that it is done too early": "INV-16",
+    "does not observe the spec": "INV-16",
+    "piles up failed pods": "INV-17",
 }
 
 
@@ -171,6 +174,7 @@ class Toy:
     def update(self) -> None:
         h = self.h
         down = self.names[3]
+        self.fail(down)
         h.unready(down)
         self.settle()
         if self.has("numbers revisions twice"):
@@ -185,6 +189,12 @@ class Toy:
             h.ready(down)
             self.settle()
             return
+        if self.has("says that it is done too early"):
+            h.wait(2)
+            h.status(updatedNumberScheduled=6, numberReady=6, numberAvailable=6, desiredNumberScheduled=6, numberUnavailable=0)
+        if self.has("does not observe the spec"):
+            h.wait(12)
+            h.note()
         if self.surge:
             self.surge_over()
         else:
@@ -238,6 +248,21 @@ class Toy:
             h.gone(name, pod=old)
             h.ready(name, pod=new)
             self.status()
+
+    def fail(self, on: str) -> None:
+        h = self.h
+        failed = h.pod(on)
+        failed["status"] = {"phase": "Failed", "conditions": []}
+        h.change(failed)
+        if self.has("piles up failed pods"):
+            second = self.create(on)
+            second["status"] = {"phase": "Failed", "conditions": []}
+            h.change(second)
+            h.kill(on, pod=second)
+            h.gone(on, pod=second)
+        h.kill(on, pod=failed)
+        h.gone(on, pod=failed)
+        self.create(on)
 
     def exclude(self) -> None:
         h, one = self.h, self.names[5]

@@ -1,0 +1,101 @@
+"""INV-17: pods that have ended do not pile up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from conformance.guarantees.owed import LONGEST_PAUSE
+from conformance.guarantees.presence import references
+from conformance.guarantees.progress import HEAP
+from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
+from conformance.guarantees.watched import Watched
+from conformance.kube.records import Pod
+
+#: Pods that may fail one after the other on a node before the pauses between them are long enough to be measured.
+QUICK = 3
+#: This part of a pause at least has to have passed: its beginning and its end are seen with a delay.
+SEEN = 0.5
+
+
+class Row(NamedTuple):
+    """So many pods have failed in a row, the last one at that time and of that revision; `spec` is the generation, and the observed one."""
+
+    length: int = 0
+    at: float = 0.0
+    revision: str = ""
+    spec: tuple[int, int] = (0, 0)
+
+
+@dataclass
+class Failing:
+    """(UID, node) -> the pods that have failed there in a row."""
+
+    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
+
+
+@guarantee(
+    "INV-17",
+    promise="The DaemonSet will create exactly one copy of this pod on every node that matches the template's node selector.",
+    source="API reference, DaemonSetSpec.template: one that has ended is replaced, not joined by the next",
+    on=("creation", "ending", "deletion"),
+    reads=("pods", "daemonsets"),
+    memory=Failing,
+)
+def no_heap(step: Step, memory: Failing) -> Evaluation:
+    """Of a DaemonSet's own pods on one node one at most has ended and is not being deleted. Where three or more have failed in a row the
+    next one is made no sooner than after half of a pause that doubles with each: 2, 4, 8 … 900 s. Each pod that ends, and each that is made
+    after such a row, is a chance.
+
+    Adopted pods are not counted. A row begins anew with a change of the spec, and when somebody else than the controller deletes a pod that
+    has ended. With a surge both are known to be broken (HEAP).
+    """
+    watched, pod = step.ledger.subject, step.after or step.before
+    if watched is None or watched.alive is None or not isinstance(pod, Pod) or not pod.target:
+        return None
+    row = watched.uid, pod.target
+    spec = watched.alive.metadata.generation, watched.alive.status.observed_generation
+    known = HEAP if watched.surged_within(watched.horizon(step.ledger.now)) else ""
+    if step.entry.type == "added":
+        return _made(step, watched, pod, memory.rows.get(row, Row()), spec, known)
+    if isinstance(step.before, Pod) and step.before.terminal:  # asked to go, after it had ended
+        if step.ledger.controller_acted(step.author, step.before) is False:
+            memory.rows.pop(row, None)
+        return None
+    if not pod.terminal:
+        return None
+    if pod.status.phase == "Failed":
+        last = memory.rows.get(row, Row())
+        goes_on = (last.revision, last.spec) == (pod.hash, spec)
+        memory.rows[row] = Row(last.length + 1 if goes_on else 1, step.ledger.now, pod.hash, spec)
+    else:
+        memory.rows.pop(row, None)
+    ended = [other for other in watched.on(pod.target).values() if _stands_dead(step, other)]
+    if len(ended) < 2:
+        return Mark.CHANCE
+    return Violation(
+        "heap",
+        f"{len(ended)} pods of DaemonSet {watched.name} on node {pod.target} have ended and none of them is being deleted.",
+        references(watched, pod.target, ended[-5:]),
+        known,
+    )
+
+
+def _stands_dead(step: Step, pod: Pod) -> bool:
+    return pod.terminal and not pod.terminating and pod.metadata.uid not in step.ledger.adopted
+
+
+def _made(step: Step, watched: Watched, pod: Pod, row: Row, spec: tuple[int, int], known: str) -> Evaluation:
+    if row.length < QUICK or row.spec != spec:
+        return None
+    pause = min(2.0 ** (row.length - 2), LONGEST_PAUSE)
+    passed = step.ledger.now - row.at
+    if passed >= pause * SEEN:
+        return Mark.CHANCE
+    return Violation(
+        "faster-than-the-backoff",
+        f"{pod.metadata.name} of DaemonSet {watched.name} was created for node {pod.target} {passed:.1f} s after the last of {row.length} "
+        f"pods there had failed; the pause should be {pause:g} s.",
+        references(watched, pod.target, [pod]),
+        known,
+    )
