@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conformance.guarantees.owed import Said, pause, refused_until, since
+from conformance.guarantees.owed import Said, late, pause, refused_for, refused_until, since
 from conformance.guarantees.presence import references
 from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
 from conformance.guarantees.watched import Watched
@@ -29,7 +29,8 @@ def arrives(step: Step, said: Said) -> Evaluation:
     the API server has taken seconds for a write. Nothing is owed while a pod that is being deleted stands there ("at most one pod of the
     DaemonSet will be running on each node"), nor for a DaemonSet that is being deleted. Where pods have failed the controller may pause
     before the next, 1, 2, 4 … 900 s, and twice that is granted. Where the API server refuses pods (Event FailedCreate) it may wait for its
-    next try as long again as it has been refused by then; a wait beyond that is a known deviation (REFUSED_ONCE).
+    next try as long again as it has been refused by then; a wait beyond that is a known deviation (REFUSED_ONCE), but for no longer than
+    the pause that as many refusals bring about where each doubles it, from 5 ms to 1000 s.
     """
     if step.review is None:
         return Mark.CHANCE if step.ledger.subject is not None and isinstance(step.after, Pod) and step.after.target else None
@@ -46,12 +47,17 @@ def arrives(step: Step, said: Said) -> Evaluation:
         begun = since(ledger, watched, node)
         refused = watched.refused_at >= begun
         due = max(begun, refused_until(watched)) if refused else begun
-        if said.overdue(watched.uid, node, due, ledger.now, pause(watched.ended[node])):
-            wrong.append(_late(step, watched, node, begun, list(pods.values()), refused=refused))
+        never = max(due, watched.refused_at + refused_for(watched))
+        allowed = pause(watched.ended[node])
+        if said.overdue(watched.uid, node, due, ledger.now, allowed):
+            known = REFUSED_ONCE if refused and not late(never, ledger.now, allowed) else ""
+            wrong.append(_late(step, watched, node, begun, list(pods.values()), refused=refused, known=known))
+        elif refused and late(due, ledger.now, allowed) and said.overdue(watched.uid, f"{node} again", never, ledger.now, allowed):
+            wrong.append(_late(step, watched, node, begun, list(pods.values()), refused=True, known=""))
     return wrong or None
 
 
-def _late(step: Step, watched: Watched, node: str, begun: float, pods: list[Pod], *, refused: bool) -> Violation:
+def _late(step: Step, watched: Watched, node: str, begun: float, pods: list[Pod], *, refused: bool, known: str) -> Violation:
     waited = f"for {step.ledger.now - begun:.0f} s"
     if refused:
         last = step.ledger.now - watched.refused_at
@@ -62,4 +68,4 @@ def _late(step: Step, watched: Watched, node: str, begun: float, pods: list[Pod]
         kind = "not-replaced"
     else:
         what, kind = f"node {node} should run a pod and has had none {waited}, and nothing is in the way", "no-pod"
-    return Violation(kind, f"DaemonSet {watched.name}: {what}.", references(watched, node, pods), known=REFUSED_ONCE if refused else "")
+    return Violation(kind, f"DaemonSet {watched.name}: {what}.", references(watched, node, pods), known)

@@ -16,6 +16,9 @@ from conformance.model.availability import available_from
 BOUND = 10.0
 #: Seconds of the longest pause between two tries at a node whose pods fail.
 LONGEST_PAUSE = 900.0
+#: Seconds of the first and the longest pause between two tries of a controller's work queue.
+FIRST_PAUSE = 0.005
+LONGEST_WAIT = 1000.0
 #: A pause after a refusal is as long as it had been refused by then; this much of it more is a matter of chance.
 JITTER = 1.25
 
@@ -56,6 +59,11 @@ def ripened(ledger: Ledger, watched: Watched, seconds: int) -> float:
 def pause(ended: int) -> float:
     """Seconds that the controller may wait before it replaces a pod, where so many have ended by themselves: twice what it does wait."""
     return min(2.0 ** (ended - 1), LONGEST_PAUSE) if ended else 0.0
+
+
+def refused_for(watched: Watched) -> float:
+    """Seconds of the longest pause that so many refusals bring about where each doubles it: two more are granted, which no Event told."""
+    return min(FIRST_PAUSE * 2.0 ** (watched.refusals + 1), LONGEST_WAIT)
 
 
 def refused_until(watched: Watched) -> float:

@@ -70,6 +70,8 @@ class Watched:
         self.known_at = float("-inf")
         #: when its pods were first and last refused, without a pause that would have been too long for the next try
         self.refused_from = self.refused_at = float("-inf")
+        #: the Events that said so, between the two
+        self.refusals = 0
 
     # -- the DaemonSet itself -------------------------------------------------------------------------------------------------------------
 
@@ -133,7 +135,9 @@ class Watched:
         never = self.refused_at == float("-inf")
         if never or at - self.refused_at > 2 * (self.refused_at - self.refused_from) + KEPT:
             self.refused_from = at
+            self.refusals = 0
         self.refused_at = at
+        self.refusals += 1
 
     # -- nodes ----------------------------------------------------------------------------------------------------------------------------
 
