@@ -33,7 +33,7 @@ def arrives(step: Step, said: Said) -> Evaluation:
     the pause that as many refusals bring about where each doubles it, from 5 ms to 1000 s.
     """
     if step.review is None:
-        return Mark.CHANCE if step.ledger.subject is not None and isinstance(step.after, Pod) and step.after.target else None
+        return Mark.CHANCE
     watched, ledger = step.review, step.ledger
     if not ledger.controller_works():
         return None

@@ -50,43 +50,54 @@ def no_heap(step: Step, memory: Failing) -> Evaluation:
     Adopted pods are not counted. A row begins anew with a change of the spec, and when somebody else than the controller deletes a pod that
     has ended. With a surge both are known to be broken (HEAP).
     """
-    watched, pod = step.ledger.subject, step.after or step.before
-    if watched is None or watched.alive is None or not isinstance(pod, Pod) or not pod.target:
+    watched = step.ledger.subject
+    ds = watched.alive if watched is not None else None
+    if watched is None or ds is None:
         return None
-    row = watched.uid, pod.target
-    spec = watched.alive.metadata.generation, watched.alive.status.observed_generation
-    known = HEAP if watched.surged_within(watched.horizon(step.ledger.now)) else ""
+    spec = ds.metadata.generation, ds.status.observed_generation
     if step.entry.type == "added":
-        return _made(step, watched, pod, memory.rows.get(row, Row()), spec, known)
+        return _made(step, watched, memory, spec) if memory.rows else None
     if isinstance(step.before, Pod) and step.before.terminal:  # asked to go, after it had ended
         if step.ledger.controller_acted(step.author, step.before) is False:
-            memory.rows.pop(row, None)
+            memory.rows.pop((watched.uid, step.before.target), None)
         return None
-    if not pod.terminal:
+    return _ended(step, watched, memory, spec)
+
+
+def _ended(step: Step, watched: Watched, memory: Failing, spec: tuple[int, int]) -> Evaluation:
+    pod = step.after
+    if not isinstance(pod, Pod) or not pod.terminal:
         return None
+    node = pod.target
     if pod.status.phase == "Failed":
-        last = memory.rows.get(row, Row())
+        last = memory.rows.get((watched.uid, node), Row())
         goes_on = (last.revision, last.spec) == (pod.hash, spec)
-        memory.rows[row] = Row(last.length + 1 if goes_on else 1, step.ledger.now, pod.hash, spec)
+        memory.rows[watched.uid, node] = Row(last.length + 1 if goes_on else 1, step.ledger.now, pod.hash, spec)
     else:
-        memory.rows.pop(row, None)
-    ended = [other for other in watched.on(pod.target).values() if _stands_dead(step, other)]
+        memory.rows.pop((watched.uid, node), None)
+    ended = [other for other in watched.on(node).values() if _stands_dead(step, other)]
     if len(ended) < 2:
         return Mark.CHANCE
     return Violation(
         "heap",
-        f"{len(ended)} pods of DaemonSet {watched.name} on node {pod.target} have ended and none of them is being deleted.",
-        references(watched, pod.target, ended[-5:]),
-        known,
+        f"{len(ended)} pods of DaemonSet {watched.name} on node {node} have ended and none of them is being deleted.",
+        references(watched, node, ended[-5:]),
+        _known(step, watched),
     )
+
+
+def _known(step: Step, watched: Watched) -> str:
+    return HEAP if watched.surged_within(watched.horizon(step.ledger.now)) else ""
 
 
 def _stands_dead(step: Step, pod: Pod) -> bool:
     return pod.terminal and not pod.terminating and pod.metadata.uid not in step.ledger.adopted
 
 
-def _made(step: Step, watched: Watched, pod: Pod, row: Row, spec: tuple[int, int], known: str) -> Evaluation:
-    if row.length < QUICK or row.spec != spec:
+def _made(step: Step, watched: Watched, memory: Failing, spec: tuple[int, int]) -> Evaluation:
+    pod = step.after
+    row = memory.rows.get((watched.uid, pod.target)) if isinstance(pod, Pod) else None
+    if not isinstance(pod, Pod) or row is None or row.length < QUICK or row.spec != spec:
         return None
     pause = min(2.0 ** (row.length - 2), LONGEST_PAUSE)
     passed = step.ledger.now - row.at
@@ -97,5 +108,5 @@ def _made(step: Step, watched: Watched, pod: Pod, row: Row, spec: tuple[int, int
         f"{pod.metadata.name} of DaemonSet {watched.name} was created for node {pod.target} {passed:.1f} s after the last of {row.length} "
         f"pods there had failed; the pause should be {pause:g} s.",
         references(watched, pod.target, [pod]),
-        known,
+        _known(step, watched),
     )

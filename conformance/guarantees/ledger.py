@@ -279,7 +279,7 @@ class Ledger:
             if acted is not False:
                 watched.wrote(self.now, deleting=True)
             return ("deletion",)
-        return _ending(watched, before, after)
+        return _ending(watched, before, after) if before is not None and before.status.phase != after.status.phase else _NOTHING
 
     def _settle(
         self, watched: Watched, key: tuple[str, str], before: Pod | None, after: Pod | None, author: str, *, acted: bool | None
@@ -293,9 +293,9 @@ class Ledger:
         self._touch(watched, author)
 
 
-def _ending(watched: Watched, before: Pod | None, after: Pod) -> tuple[str, ...]:
+def _ending(watched: Watched, before: Pod, after: Pod) -> tuple[str, ...]:
     """Note that a pod has ended by itself."""
-    if before is None or before.status.phase == after.status.phase or before.terminal or after.terminating or not after.terminal:
+    if before.terminal or after.terminating or not after.terminal:
         return _NOTHING
     watched.ended[after.target] += 1
     return ("ending",)

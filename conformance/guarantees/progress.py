@@ -71,18 +71,21 @@ def moves_on(step: Step, said: Said) -> Evaluation:
 def _moved(step: Step) -> Evaluation:
     """The controller has deleted an old pod, or created a new one beside it."""
     watched = step.ledger.subject
-    pod = step.after if step.entry.type == "added" else step.before
-    ds = watched.alive if watched is not None else None
-    if watched is None or ds is None or not isinstance(pod, Pod) or ds.spec.update_strategy.type != "RollingUpdate":
+    if watched is None:
         return None
-    if step.entry.type == "added":
-        others = [other for other in watched.on(pod.target).values() if other is not pod and other.hash != pod.hash and not other.terminal]
-        return Mark.CHANCE if others else None
-    if step.ledger.controller_acted(step.author, pod) is False or pod.terminal:
+    pod, made = (step.after, True) if step.entry.type == "added" else (step.before, False)
+    if not isinstance(pod, Pod):
         return None
+    if made:
+        there = watched.on(pod.target)
+        beside = len(there) > 1 and any(other.hash != pod.hash and not other.terminal for other in there.values())
+        return Mark.CHANCE if beside and watched.alive is not None else None
+    if pod.hash == watched.hashes.now or pod.terminal or step.ledger.controller_acted(step.author, pod) is False:
+        return None
+    ds = watched.alive
     found = watched.eligible.get(pod.target)
-    old = watched.hashes.now and pod.hash != watched.hashes.now
-    return Mark.CHANCE if old and found is not None and found.run else None
+    wanted = ds is not None and ds.spec.update_strategy.type == "RollingUpdate" and found is not None and found.run
+    return Mark.CHANCE if wanted and watched.hashes.now else None
 
 
 def _stands_still(step: Step, watched: Watched, ds: DaemonSet, update: Update, begun: float) -> Violation:

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from conformance.guarantees.ledger import Ledger
 from conformance.guarantees.watched import Watched
 from conformance.kube.records import Object
@@ -57,8 +59,7 @@ class Undecided:
 Evaluation = Mark | Violation | Undecided | Iterable[Violation] | None
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One step of a trace: the entry, the object before and after it, the world after it, and who wrote it (empty: not known).
 
     `ledger` holds what several guarantees want to know of the past and of each DaemonSet and node; it stands behind the entry too.

@@ -107,14 +107,13 @@ def _says_done(step: Step) -> Evaluation:
     if not isinstance(before, DaemonSet) or not isinstance(ds, DaemonSet) or before.status == ds.status:
         return None
     status = ds.status
-    if by_controller(step.author) is False or ds.spec.update_strategy.type != "RollingUpdate" or not status.desired_number_scheduled:
+    wanted = status.desired_number_scheduled
+    if status.updated_number_scheduled < wanted or status.number_available < wanted or not wanted:
         return None
-    if status.observed_generation < ds.metadata.generation or min(status.updated_number_scheduled, status.number_available) < (
-        status.desired_number_scheduled
-    ):
+    if status.observed_generation < ds.metadata.generation or ds.spec.update_strategy.type != "RollingUpdate":
         return None
     watched = step.ledger.of(ds.metadata.uid)
-    if watched.alive is None or not watched.hashes.now:
+    if watched.alive is None or not watched.hashes.now or by_controller(step.author) is False:
         return None
     since, wall = watched.horizon(step.ledger.now), step.ledger.wall() + CLOCK
     known_of = [node for node in watched.desired() if watched.stirred.get(node, 0.0) < since]
