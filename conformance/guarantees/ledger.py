@@ -205,7 +205,7 @@ class Ledger:
 
     def _react(self, watched: Watched, name: str, new: Eligibility) -> None:
         """A node's eligibility changed. Since 1.33 only some such changes make the controller look at the DaemonSet."""
-        bound = any(pod.spec.node_name for pod in watched.on(name).values())
+        bound = any(pod.spec.node_name and not pod.terminal and not pod.terminating for pod in watched.on(name).values())
         ds = watched.record
         misscheduled = ds is not None and ds.status.number_misscheduled > 0
         if (new.run and not bound) or (not new.stay and bound) or (bound and misscheduled):
