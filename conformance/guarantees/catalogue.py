@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Importing a module registers its guarantees.
 import conformance.guarantees.arrival
+import conformance.guarantees.binding
 import conformance.guarantees.budget
 import conformance.guarantees.calm
 import conformance.guarantees.churn

@@ -54,7 +54,7 @@ class Ledger:
         #: when to look again for what is overdue
         self.review_at = 0.0
         self._wall: float | None = None
-        self._works_from = 0.0
+        self._works_from = self._schedules_from = 0.0
         self._ended_at = float("-inf")
 
     # -- asking ---------------------------------------------------------------------------------------------------------------------------
@@ -107,6 +107,10 @@ class Ledger:
         Not before the API server, after it was slow, is quick again.
         """
         return max(self._works_from, self.slow_at)
+
+    def scheduler_since(self) -> float:
+        """The same of the scheduler."""
+        return max(self.ready_since(), self._schedules_from)
 
     def served(self, at: float, received: float, done: float) -> None:
         """Take note of how long the API server had a write, by its own clock."""
@@ -161,6 +165,8 @@ class Ledger:
         kind, _, name = str(entry.detail.get("target", "")).partition("/")
         if kind == "pods":
             self.announced.add(name.rpartition("/")[2])
+        if kind == "components" and name == "kube-scheduler":
+            self._schedules_from = self.now + START if entry.detail.get("verb") in ("start", "resume") else float("inf")
         if kind != "components" or name not in _COMPONENTS:
             return
         if entry.detail.get("verb") in ("start", "resume"):

@@ -44,6 +44,7 @@ DEFECTS = {
     "says that it is done too early": "INV-16",
     "does not observe the spec": "INV-16",
     "piles up failed pods": "INV-17",
+    "lets a pod wait in silence": "INV-18",
 }
 
 
@@ -165,6 +166,8 @@ class Toy:
             self.create(one)
         if self.has("counts what is not ready"):
             self.settle()
+        if self.has("lets a pod wait in silence"):
+            self.settle(12)
         h.ready(one)
         if self.has("replaces healthy pods"):
             h.wait(0.5)
