@@ -95,7 +95,9 @@ def _lost(step: Step, gone: ControllerRevision) -> Evaluation:
     names = ", ".join(pod.metadata.name for pod in need[:5])
     message = f"Revision {gone.metadata.name} of DaemonSet {watched.name} was deleted, and {len(need)} of its pods need it: {names}."
     if by_controller(step.author) is None:
-        return Undecided(f"who deleted is not known: {message}")
+        # What follows closely upon something that the scenario did is taken to be its own deed.
+        mine = step.ledger.now - step.ledger.acted_at <= 2 * LAG
+        return Mark.HELD if mine else Undecided(f"who deleted is not known: {message}")
     objects = (f"daemonsets/{watched.name}", f"controllerrevisions/{gone.metadata.name}")
     return Violation("lost-a-revision-in-use", message, objects)
 

@@ -51,6 +51,8 @@ class Ledger:
         self.announced: set[str] = set()
         self._nodes: dict[str, Recent[Node | None]] = {}
         self.nodes_changed_at = float("-inf")
+        #: when the scenario last did something
+        self.acted_at = float("-inf")
         #: when to look again for what is overdue
         self.review_at = 0.0
         self._wall: float | None = None
@@ -162,6 +164,7 @@ class Ledger:
         self.silence.broken(watched)
 
     def _action(self, entry: Entry) -> None:
+        self.acted_at = self.now
         kind, _, name = str(entry.detail.get("target", "")).partition("/")
         if kind == "pods":
             self.announced.add(name.rpartition("/")[2])

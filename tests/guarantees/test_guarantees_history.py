@@ -158,3 +158,14 @@ def test_a_revision_goes_with_its_daemonset_or_by_other_hands() -> None:
     h.ask(h.agent, SCENARIO)
     h.remove(h.objects["controllerrevisions", "agent-2"])
     assert judged(h, "INV-10").violated == 0
+
+
+@pytest.mark.parametrize(("seconds", "undecided"), [(1, 0), (3, 1)])
+def test_without_an_audit_log_what_follows_upon_a_deed_of_the_scenario_is_its_own(seconds: float, undecided: int) -> None:
+    h = settled(2, audited=False)
+    h.template("2")
+    h.wait(5)
+    h.action("kubectl delete controllerrevision agent-1", "test")
+    h.wait(seconds)
+    h.remove(h.objects["controllerrevisions", "agent-1"])
+    assert judged(h, "INV-10").undecided == undecided
