@@ -47,7 +47,7 @@ def bound(step: Step, memory: Waiting) -> Evaluation:
             memory.keys[pod.metadata.namespace, pod.metadata.name] = watched.uid
         return None
     ledger = step.ledger
-    since = ledger.scheduler_since()
+    since = ledger.working.scheduler_since()
     answers: list[Evaluation] = []
     for key in [key for key, uid in memory.keys.items() if uid == watched.uid]:
         pod = step.world.pods.get(key)

@@ -12,21 +12,15 @@ from conformance.guarantees.authors import CONTROLLER, by_controller, owner_uid
 from conformance.guarantees.quiet import QUIET, Silence
 from conformance.guarantees.recent import Recent
 from conformance.guarantees.watched import Watched
+from conformance.guarantees.working import SLOW, Working
 from conformance.kube.records import ControllerRevision, DaemonSet, Event, Node, Object, Pod
 from conformance.model.availability import epoch
 from conformance.model.eligibility import EXCLUDED, Eligibility, eligibility
 from conformance.trace.entries import OBJECT_TYPES, Entry
 from conformance.trace.world import World
 
-#: Seconds that a controller manager that was started again may need to work.
-START = 15.0
-#: Seconds for which what a process has written may arrive after it has ended.
-FLIGHT = 10.0
-#: Seconds for one write, which takes milliseconds, after which nobody can say who was late: the controller, or those who served it.
-SLOW = 3.0
 #: Seconds between two looks for what is overdue; what is owed is owed for longer than that.
 REVIEW = 1.0
-_COMPONENTS = frozenset({"kube-controller-manager", "kube-apiserver", "etcd"})
 _NOTHING: tuple[str, ...] = ()
 
 
@@ -39,8 +33,7 @@ class Ledger:
         self.now = 0.0
         #: when the API server got the request behind this entry, and had answered it (seconds since 1970, its clock; 0.0: not known)
         self.received = self.done = 0.0
-        #: when the API server last was so slow
-        self.slow_at = float("-inf")
+        self.working = Working()
         self.silence = Silence()
         #: the DaemonSet whose pod the last entry created, deleted or removed
         self.subject: Watched | None = None
@@ -56,8 +49,6 @@ class Ledger:
         #: when to look again for what is overdue
         self.review_at = 0.0
         self._wall: float | None = None
-        self._works_from = self._schedules_from = 0.0
-        self._ended_at = float("-inf")
 
     # -- asking ---------------------------------------------------------------------------------------------------------------------------
 
@@ -67,7 +58,7 @@ class Ledger:
 
     def controller_works(self) -> bool:
         """Whether the controller can be expected to react: its process, the API server and etcd run."""
-        return self.now >= self._works_from
+        return self.working.works(self.now)
 
     def controller_acted(self, author: str, pod: Pod) -> bool | None:
         """Whether the controller wrote to this pod; None if nobody knows. What the scenario has announced is not the controller's."""
@@ -103,21 +94,10 @@ class Ledger:
         self.review_at = self.now + REVIEW
         return [watched for watched in self.daemonsets.values() if watched.alive is not None]
 
-    def ready_since(self) -> float:
-        """From when on the controller can be expected to react to what had happened before; infinite while it does not run.
-
-        Not before the API server, after it was slow, is quick again.
-        """
-        return max(self._works_from, self.slow_at)
-
-    def scheduler_since(self) -> float:
-        """The same of the scheduler."""
-        return max(self.ready_since(), self._schedules_from)
-
     def served(self, at: float, received: float, done: float) -> None:
         """Take note of how long the API server had a write, by its own clock."""
         if received and done - received > SLOW:
-            self.slow_at = max(self.now, at)
+            self.working.slow_at = max(self.now, at)
 
     # -- taking note ----------------------------------------------------------------------------------------------------------------------
 
@@ -131,8 +111,8 @@ class Ledger:
         subject = after or before
         if entry.type == "added" and subject is not None and (stamp := subject.metadata.creation_timestamp):
             self._wall = max(epoch(stamp) - self.now, self._wall if self._wall is not None else float("-inf"))
-        if author == CONTROLLER and self._works_from == float("inf") and self.now > self._ended_at + FLIGHT:
-            self._works_from = self.now
+        if author == CONTROLLER:
+            self.working.wrote(self.now)
         if isinstance(subject, Pod):
             return self._pod(entry, before, after, author)  # type: ignore[arg-type]  # the world pairs like with like
         if isinstance(subject, Node):
@@ -168,17 +148,9 @@ class Ledger:
         kind, _, name = str(entry.detail.get("target", "")).partition("/")
         if kind == "pods":
             self.announced.add(name.rpartition("/")[2])
-        if kind == "components" and name == "kube-scheduler":
-            self._schedules_from = self.now + START if entry.detail.get("verb") in ("start", "resume") else float("inf")
-        if kind != "components" or name not in _COMPONENTS:
-            return
-        if entry.detail.get("verb") in ("start", "resume"):
-            self._works_from = self.now + START
+        if kind == "components" and self.working.acted_on(name, entry.detail.get("verb"), self.now):
             for watched in self.daemonsets.values():
                 watched.woken_at = self.now
-        else:
-            self._works_from = float("inf")
-            self._ended_at = self.now
 
     def _node(self, before: Node | None, after: Node | None) -> None:
         if (

@@ -45,7 +45,7 @@ class Said:
 def since(ledger: Ledger, watched: Watched, node: str) -> float:
     """The last thing that happened to the DaemonSet on a node: to the node's eligibility, to its pods there, or to its spec."""
     specs = watched.specs
-    return max(watched.stirred.get(node, 0.0), specs.since if specs else 0.0, ledger.ready_since())
+    return max(watched.stirred.get(node, 0.0), specs.since if specs else 0.0, ledger.working.controller_since())
 
 
 def ripened(ledger: Ledger, watched: Watched, seconds: int) -> float:

@@ -55,7 +55,7 @@ def moves_on(step: Step, said: Said) -> Evaluation:
         return None
     seconds = ds.spec.min_ready_seconds
     allowed = patience(seconds) if seconds else 0.0
-    begun = max(watched.changed_at, ledger.ready_since(), ripened(ledger, watched, seconds))
+    begun = max(watched.changed_at, ledger.working.controller_since(), ripened(ledger, watched, seconds))
     if not late(begun, ledger.now, allowed):
         return None
     update = stands(watched, ds, ledger.wall())

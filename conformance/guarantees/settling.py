@@ -59,7 +59,7 @@ def settles(step: Step, rest: Rest) -> Evaluation:
     if ds is None or specs is None or not ledger.controller_works():
         return None
     if ds.status.observed_generation < ds.metadata.generation:
-        begun = max(specs.since, ledger.ready_since(), refused_until(watched))
+        begun = max(specs.since, ledger.working.controller_since(), refused_until(watched))
         if not rest.said.overdue(watched.uid, "generation", begun, ledger.now):
             return None
         return Violation(
@@ -74,7 +74,7 @@ def settles(step: Step, rest: Rest) -> Evaluation:
 def _at_rest(step: Step, watched: Watched, ds: DaemonSet, rest: Rest) -> Evaluation:
     ledger, seconds = step.ledger, ds.spec.min_ready_seconds
     allowed = patience(seconds) if seconds else 0.0
-    begun = max(watched.changed_at, ledger.ready_since(), ripened(ledger, watched, seconds))
+    begun = max(watched.changed_at, ledger.working.controller_since(), ripened(ledger, watched, seconds))
     if rest.right.get(watched.uid) == watched.version or not late(begun, ledger.now, allowed) or not watched.hashes.now:
         return None
     wrong = claimed(ds.status).differences(oracle(step, watched, ds))
