@@ -39,7 +39,7 @@ def arrives(step: Step, said: Said) -> Evaluation:
         return None
     wrong = []
     for node, found in watched.eligible.items():
-        if not found.run:
+        if not found.run or node not in watched.down:  # it has a ready one
             continue
         pods = watched.on(node)
         if pods and not all(pod.terminal and not pod.terminating for pod in pods.values()):

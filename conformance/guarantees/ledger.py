@@ -111,7 +111,7 @@ class Ledger:
         subject = after or before
         if entry.type == "added" and subject is not None and (stamp := subject.metadata.creation_timestamp):
             self._wall = max(epoch(stamp) - self.now, self._wall if self._wall is not None else float("-inf"))
-        if author == CONTROLLER:
+        if self.working.down and author == CONTROLLER:
             self.working.wrote(self.now)
         if isinstance(subject, Pod):
             return self._pod(entry, before, after, author)  # type: ignore[arg-type]  # the world pairs like with like

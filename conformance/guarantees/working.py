@@ -19,6 +19,8 @@ class Working:
     def __init__(self) -> None:
         #: when the API server last was so slow
         self.slow_at = _NEVER
+        #: whether the controller cannot be running, by what was done to it
+        self.down = False
         self._controller_from = self._scheduler_from = 0.0
         self._ended_at = _NEVER
 
@@ -45,11 +47,13 @@ class Working:
         if component not in _NEEDED:
             return False
         self._controller_from = now + START if begins else float("inf")
+        self.down = not begins
         if not begins:
             self._ended_at = now
         return begins
 
     def wrote(self, now: float) -> None:
         """The controller has written something: it runs, unless that had been on its way when it ended."""
-        if self._controller_from == float("inf") and now > self._ended_at + FLIGHT:
+        if self.down and now > self._ended_at + FLIGHT:
             self._controller_from = now
+            self.down = False
