@@ -8,12 +8,15 @@ from conformance.guarantees.presence import references
 from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
 from conformance.guarantees.watched import CLOCK, LAG, Watched
 from conformance.kube.records import Pod
-from conformance.model.availability import available_from, is_available
+from conformance.model.availability import available_from, epoch, is_available
 from conformance.model.budgets import budget, surges
 
 #: `rollingUpdate` counts over the nodes that have a pod (pkg/controller/daemon/update.go), and lists them after `manage` has looked for
 #: nodes without one: a pod whose object goes between the two looks is missing from both.
 BETWEEN_TWO_LOOKS = "rolling-update-exceeds-max-unavailable"
+
+#: Seconds by which the clocks of API server, controller and kubelets may differ: where there is an audit log they are one machine's.
+SKEW = 0.2
 
 
 class Taken(NamedTuple):
@@ -132,7 +135,8 @@ def replaced_first(step: Step, _: object) -> Evaluation:
     """Surge: the controller deletes an available pod only when another available one stands on the node.
 
     A node whose labels or NoExecute taints no longer fit loses its pod at once. One with a NoSchedule taint that is not tolerated loses it
-    only while more pods are available than desired. A pod that was available within the controller's horizon counts as available.
+    only while more pods are available than desired. A pod that was available within the controller's horizon counts as available. What
+    is available is told by the API server's clock at the time of the request (SKEW besides), or if that is not known by an estimate.
     """
     taken = _taken(step)
     if taken is None:
@@ -141,17 +145,18 @@ def replaced_first(step: Step, _: object) -> Evaluation:
     node = pod.target
     if not all(surges(ds) for ds in watched.specs_within(horizon)):
         return None
+    seconds = watched.alive.spec.min_ready_seconds if watched.alive else 0
     found = list(step.ledger.eligibility_within(watched, node, informed))
     if not all(one.stay for one in found):
         return Mark.HELD
-    wall = step.ledger.wall() + CLOCK
+    wall = step.ledger.received + SKEW if step.ledger.received else step.ledger.wall() + CLOCK
     if not all(one.run for one in found):
         desired = len(watched.desired())
         left = sum(watched.available_on(name, wall) for name in watched.pods)
         if left >= desired or watched.others_at > horizon:
             return Mark.CHANCE
         kind, why = "below-desired", f"and {left} pods are available where {desired} are desired"
-    elif watched.available_on(node, wall) or _just_lost(watched, node, horizon):
+    elif watched.available_on(node, wall) or _just_lost(watched, node, horizon, seconds, wall):
         return Mark.CHANCE
     else:
         kind, why = "none-beside-it", "and no other pod on the node was available"
@@ -159,7 +164,14 @@ def replaced_first(step: Step, _: object) -> Evaluation:
     return Violation(kind, message, references(watched, node, [pod])) if sure else Undecided(f"who deleted is not known: {message}")
 
 
-def _just_lost(watched: Watched, node: str, horizon: float) -> bool:
-    """Whether a pod on the node changed its readiness so lately that the controller need not have known."""
+def _just_lost(watched: Watched, node: str, horizon: float, seconds: int, wall: float) -> bool:
+    """Whether a pod on the node, which may have been available, changed its readiness so lately that the controller need not have known."""
     never = float("-inf")
-    return any(not pod.terminating and watched.flipped.get(pod.metadata.uid, never) >= horizon for pod in watched.on(node).values())
+    lately = [pod for pod in watched.on(node).values() if not pod.terminating and watched.flipped.get(pod.metadata.uid, never) >= horizon]
+    return any(not pod.ready or _old_enough(pod, seconds, wall) for pod in lately)
+
+
+def _old_enough(pod: Pod, seconds: int, wall: float) -> bool:
+    """Whether the pod has been there for long enough to have been available once."""
+    created = pod.metadata.creation_timestamp
+    return created is None or epoch(created) + seconds <= wall

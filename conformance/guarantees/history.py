@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from conformance.guarantees.authors import by_controller
-from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
+from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
 from conformance.guarantees.watched import LAG, Watched
 from conformance.kube.records import ControllerRevision, Object
 from conformance.model import revisions
@@ -30,7 +30,8 @@ class Foreign:
     memory=Foreign,
 )
 def well_kept(step: Step, memory: Foreign) -> Evaluation:
-    """Data never changes; a number the controller gives is higher than all others of its DaemonSet. When the DaemonSet is quiet, exactly
+    """Data never changes; a number the controller gives is higher than all others of its DaemonSet; and it deletes no revision that a pod
+    of the DaemonSet carries the hash of, if the pod had been there for LAG (1 s). When the DaemonSet is quiet, exactly
     one revision holds the current template, it has the highest number, and at most revisionHistoryLimit others are left that no pod needs.
 
     Revisions that somebody else made, or that were adopted, are not the controller's numbering. What somebody else did to revisions wakes
@@ -49,7 +50,7 @@ def well_kept(step: Step, memory: Foreign) -> Evaluation:
         memory.touched[owner.uid] = step.ledger.now
     if not isinstance(after, ControllerRevision) or owner is None or step.entry.type == "listed":
         memory.keys.discard(key)
-        return None
+        return _lost(step, subject) if after is None and acted is not False and owner is not None else None
     return _written(step, before, after, memory)
 
 
@@ -78,6 +79,27 @@ def _written(step: Step, before: Object | None, after: ControllerRevision, memor
             objects,
         )
     return Mark.CHANCE if others else Mark.HELD
+
+
+def _lost(step: Step, gone: ControllerRevision) -> Evaluation:
+    """The controller, or nobody known, has deleted a revision."""
+    watched = step.ledger.daemonsets.get(gone.metadata.controller.uid) if gone.metadata.controller else None
+    if watched is None or watched.alive is None:
+        return None
+    pods = [pod for there in watched.pods.values() for pod in there.values()]
+    wanted = revisions.hash_of(gone)
+    since = watched.horizon(step.ledger.now)
+    need = [pod for pod in pods if wanted and pod.hash == wanted and watched.stirred.get(pod.target, 0.0) < since]
+    if not need:
+        return Mark.CHANCE if pods else Mark.HELD
+    names = ", ".join(pod.metadata.name for pod in need[:5])
+    message = f"Revision {gone.metadata.name} of DaemonSet {watched.name} was deleted, and {len(need)} of its pods need it: {names}."
+    if by_controller(step.author) is None:
+        # What follows closely upon something that the scenario did is taken to be its own deed.
+        mine = step.ledger.now - step.ledger.acted_at <= 2 * LAG
+        return Mark.HELD if mine else Undecided(f"who deleted is not known: {message}")
+    objects = (f"daemonsets/{watched.name}", f"controllerrevisions/{gone.metadata.name}")
+    return Violation("lost-a-revision-in-use", message, objects)
 
 
 def _kept(step: Step, watched: Watched, memory: Foreign) -> Evaluation:

@@ -152,10 +152,8 @@ class Judge:
     def see(self, entry: Entry) -> list[Broken]:
         """Judge the next entry; returns the violations it brought to light."""
         found: list[Broken] = []
-        if entry.at >= self.ledger.silence.next:
-            for watched in self.ledger.due(entry.at):
-                if concerned := self._for("quiet"):
-                    self._ask(Step(entry, None, None, self.world, self.ledger, "", self.audited, watched), concerned, found)
+        if entry.at >= self.ledger.review_at or entry.at >= self.ledger.silence.next or entry.type == "end":
+            self._look(entry, found)
         author, received, done = "", 0.0, 0.0
         topic = entry.resource
         if entry.type in OBJECT_TYPES:
@@ -183,6 +181,16 @@ class Judge:
         if concerned:
             self._ask(Step(entry, before, after, self.world, self.ledger, author, self.audited), concerned, found)
         return found
+
+    def _look(self, entry: Entry, found: list[Broken]) -> None:
+        """Ask about the time that has passed before an entry: who has become quiet, and what is overdue."""
+        for watched in self.ledger.due(entry.at):
+            if concerned := self._for("quiet"):
+                self._ask(Step(entry, None, None, self.world, self.ledger, "", self.audited, watched), concerned, found)
+        if entry.at >= self.ledger.review_at or entry.type == "end":
+            concerned = self._for("review")
+            for watched in self.ledger.review(entry.at):
+                self._ask(Step(entry, None, None, self.world, self.ledger, "", self.audited, review=watched), concerned, found)
 
     def _for(self, topic: str) -> tuple[_Running, ...]:
         concerned = self._concerned.get(topic)

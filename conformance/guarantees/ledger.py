@@ -12,19 +12,15 @@ from conformance.guarantees.authors import CONTROLLER, by_controller, owner_uid
 from conformance.guarantees.quiet import QUIET, Silence
 from conformance.guarantees.recent import Recent
 from conformance.guarantees.watched import Watched
-from conformance.kube.records import ControllerRevision, DaemonSet, Node, Object, Pod
+from conformance.guarantees.working import SLOW, Working
+from conformance.kube.records import ControllerRevision, DaemonSet, Event, Node, Object, Pod
 from conformance.model.availability import epoch
 from conformance.model.eligibility import EXCLUDED, Eligibility, eligibility
 from conformance.trace.entries import OBJECT_TYPES, Entry
 from conformance.trace.world import World
 
-#: Seconds that a controller manager that was started again may need to work.
-START = 15.0
-#: Seconds for which what a process has written may arrive after it has ended.
-FLIGHT = 10.0
-#: Seconds for one write, which takes milliseconds, after which nobody can say who was late: the controller, or those who served it.
-SLOW = 3.0
-_COMPONENTS = frozenset({"kube-controller-manager", "kube-apiserver", "etcd"})
+#: Seconds between two looks for what is overdue; what is owed is owed for longer than that.
+REVIEW = 1.0
 _NOTHING: tuple[str, ...] = ()
 
 
@@ -37,8 +33,7 @@ class Ledger:
         self.now = 0.0
         #: when the API server got the request behind this entry, and had answered it (seconds since 1970, its clock; 0.0: not known)
         self.received = self.done = 0.0
-        #: when the API server last was so slow
-        self.slow_at = float("-inf")
+        self.working = Working()
         self.silence = Silence()
         #: the DaemonSet whose pod the last entry created, deleted or removed
         self.subject: Watched | None = None
@@ -49,9 +44,11 @@ class Ledger:
         self.announced: set[str] = set()
         self._nodes: dict[str, Recent[Node | None]] = {}
         self.nodes_changed_at = float("-inf")
+        #: when the scenario last did something
+        self.acted_at = float("-inf")
+        #: when to look again for what is overdue
+        self.review_at = 0.0
         self._wall: float | None = None
-        self._works_from = 0.0
-        self._ended_at = float("-inf")
 
     # -- asking ---------------------------------------------------------------------------------------------------------------------------
 
@@ -61,7 +58,7 @@ class Ledger:
 
     def controller_works(self) -> bool:
         """Whether the controller can be expected to react: its process, the API server and etcd run."""
-        return self.now >= self._works_from
+        return self.working.works(self.now)
 
     def controller_acted(self, author: str, pod: Pod) -> bool | None:
         """Whether the controller wrote to this pod; None if nobody knows. What the scenario has announced is not the controller's."""
@@ -91,10 +88,16 @@ class Ledger:
         self.now = max(self.now, at)
         return self.silence.over(self.now, self._wall)
 
+    def review(self, at: float) -> list[Watched]:
+        """The DaemonSets to look at for what is overdue, as they stood until `at`; the next time is REVIEW later."""
+        self.now = max(self.now, at)
+        self.review_at = self.now + REVIEW
+        return [watched for watched in self.daemonsets.values() if watched.alive is not None]
+
     def served(self, at: float, received: float, done: float) -> None:
         """Take note of how long the API server had a write, by its own clock."""
         if received and done - received > SLOW:
-            self.slow_at = max(self.now, at)
+            self.working.slow_at = max(self.now, at)
 
     # -- taking note ----------------------------------------------------------------------------------------------------------------------
 
@@ -108,8 +111,8 @@ class Ledger:
         subject = after or before
         if entry.type == "added" and subject is not None and (stamp := subject.metadata.creation_timestamp):
             self._wall = max(epoch(stamp) - self.now, self._wall if self._wall is not None else float("-inf"))
-        if author == CONTROLLER and self._works_from == float("inf") and self.now > self._ended_at + FLIGHT:
-            self._works_from = self.now
+        if self.working.down and author == CONTROLLER:
+            self.working.wrote(self.now)
         if isinstance(subject, Pod):
             return self._pod(entry, before, after, author)  # type: ignore[arg-type]  # the world pairs like with like
         if isinstance(subject, Node):
@@ -122,7 +125,13 @@ class Ledger:
                     watched = self.of(owner.uid)
                     watched.revision_changed(self.now)
                     self._touch(watched, author)
+        elif isinstance(subject, Event):
+            self._event(entry, subject)
         return _NOTHING
+
+    def _event(self, entry: Entry, event: Event) -> None:
+        if event.reason == "FailedCreate" and entry.type != "listed" and event.involved_object.uid in self.daemonsets:
+            self.daemonsets[event.involved_object.uid].refused(self.now)
 
     def _touch(self, watched: Watched, author: str) -> None:
         watched.version += 1
@@ -135,18 +144,13 @@ class Ledger:
         self.silence.broken(watched)
 
     def _action(self, entry: Entry) -> None:
+        self.acted_at = self.now
         kind, _, name = str(entry.detail.get("target", "")).partition("/")
         if kind == "pods":
             self.announced.add(name.rpartition("/")[2])
-        if kind != "components" or name not in _COMPONENTS:
-            return
-        if entry.detail.get("verb") in ("start", "resume"):
-            self._works_from = self.now + START
+        if kind == "components" and self.working.acted_on(name, entry.detail.get("verb"), self.now):
             for watched in self.daemonsets.values():
                 watched.woken_at = self.now
-        else:
-            self._works_from = float("inf")
-            self._ended_at = self.now
 
     def _node(self, before: Node | None, after: Node | None) -> None:
         if (
@@ -166,6 +170,7 @@ class Ledger:
             old = watched.eligible.get(name)
             if after is None:
                 watched.eligible.pop(name, None)
+                watched.stirred[name] = self.now
                 if old is not None and (old.run or watched.on(name)):
                     watched.silent_at = self.now
                     self._touch(watched, "")
@@ -173,6 +178,7 @@ class Ledger:
             new = watched.judge_node(after)
             if new == old:
                 continue
+            watched.stirred[name] = self.now
             if new.run:
                 watched.down.pop(name, None)
                 watched.refresh(name, self.now, by_controller=False)
@@ -180,7 +186,7 @@ class Ledger:
 
     def _react(self, watched: Watched, name: str, new: Eligibility) -> None:
         """A node's eligibility changed. Since 1.33 only some such changes make the controller look at the DaemonSet."""
-        bound = any(pod.spec.node_name for pod in watched.on(name).values())
+        bound = any(pod.spec.node_name and not pod.terminal and not pod.terminating for pod in watched.on(name).values())
         ds = watched.record
         misscheduled = ds is not None and ds.status.number_misscheduled > 0
         if (new.run and not bound) or (not new.stay and bound) or (bound and misscheduled):
@@ -254,7 +260,7 @@ class Ledger:
             if acted is not False:
                 watched.wrote(self.now, deleting=True)
             return ("deletion",)
-        return _NOTHING
+        return _ending(watched, before, after) if before is not None and before.status.phase != after.status.phase else _NOTHING
 
     def _settle(
         self, watched: Watched, key: tuple[str, str], before: Pod | None, after: Pod | None, author: str, *, acted: bool | None
@@ -264,4 +270,13 @@ class Ledger:
             watched.flipped[after.metadata.uid] = self.now
         for node in {pod.target for pod in (before, after) if pod is not None}:
             watched.refresh(node, self.now, by_controller=acted)
+            watched.stirred[node] = self.now
         self._touch(watched, author)
+
+
+def _ending(watched: Watched, before: Pod, after: Pod) -> tuple[str, ...]:
+    """Note that a pod has ended by itself."""
+    if before.terminal or after.terminating or not after.terminal:
+        return _NOTHING
+    watched.ended[after.target] += 1
+    return ("ending",)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from conformance.guarantees.promise import Evaluation, Mark, Step, Violation, guarantee
 from conformance.guarantees.watched import Watched
 from conformance.kube.records import Pod
+from conformance.model.availability import is_available
+from conformance.model.budgets import budget, surges
 
 
 @dataclass
@@ -102,7 +104,12 @@ def _no_surplus(step: Step, watched: Watched) -> Evaluation:
     memory=Served,
 )
 def at_most_two(step: Step, memory: Served) -> Evaluation:
-    """Surge: at most one non-terminating pod per revision hash on a node, and at most two in all. Adopted pods are not counted."""
+    """Surge: at most one non-terminating pod per revision hash on a node, and at most two in all. Adopted pods are not counted.
+
+    And when the controller creates a pod of the current revision beside an available old one, the nodes with both, this one's counted, are
+    no more than ceil(maxSurge) of the nodes that should run a pod. An old pod counts as available if it was so for all of the controller's
+    horizon (LAG, 1 s, before its burst of writes); the largest budget of that time counts.
+    """
     watched, pod = step.ledger.subject, step.after
     if watched is None or not isinstance(pod, Pod) or not pod.target:
         return None
@@ -117,10 +124,43 @@ def at_most_two(step: Step, memory: Served) -> Evaluation:
     ]
     twins = [other for other in others if other.hash == pod.hash]
     if not twins and len(others) < 2:
-        return mark
+        return _within_budget(step, watched, pod, horizon) or mark
     what = f"a second one of revision {pod.hash}" if twins else "a third one"
     return Violation(
         "second-of-its-revision" if twins else "third-on-the-node",
         f"{pod.metadata.name} of DaemonSet {watched.name} was created for node {pod.target}, {what} beside {names(others)}.",
         references(watched, pod.target, [pod, *others]),
+    )
+
+
+def _within_budget(step: Step, watched: Watched, pod: Pod, horizon: float) -> Evaluation:
+    """None if the creation does not surge."""
+    ledger, current = step.ledger, watched.hashes.now
+    specs = list(watched.specs_within(horizon))
+    if not all(surges(ds) for ds in specs) or pod.hash != current or watched.is_current(pod, horizon) is not True:
+        return None
+    wall = ledger.wall() - (ledger.now - horizon)
+    seconds = max(ds.spec.min_ready_seconds for ds in specs)
+    both = [node for node in watched.desired() if _has_both(watched, node, current, horizon, seconds, wall)]
+    if pod.target not in both:
+        return None
+    count = len(watched.desired())
+    if ledger.nodes_changed_at > horizon:
+        count = max(count, *(ds.status.desired_number_scheduled for ds in specs))
+    allowed = max(budget(ds, count).surge for ds in specs)
+    if len(both) <= allowed:
+        return Mark.CHANCE if allowed < count else Mark.HELD
+    return Violation(
+        "more-than-max-surge",
+        f"{pod.metadata.name} of DaemonSet {watched.name} was created beside an available old pod on node {pod.target}: now {len(both)} "
+        f"nodes have both ({', '.join(sorted(both)[:10])}), and maxSurge allows {allowed} of {count}.",
+        references(watched, pod.target, [pod]),
+    )
+
+
+def _has_both(watched: Watched, node: str, current: str, horizon: float, seconds: int, wall: float) -> bool:
+    """Whether the node has an updated pod, and an old one that was available at the horizon and ever since."""
+    pods = [pod for pod in watched.on(node).values() if not pod.terminating and not pod.terminal]
+    return any(pod.hash == current for pod in pods) and any(
+        pod.hash != current and watched.flipped.get(pod.metadata.uid, 0.0) < horizon and is_available(pod, seconds, wall) for pod in pods
     )

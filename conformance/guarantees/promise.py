@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from conformance.guarantees.ledger import Ledger
 from conformance.guarantees.watched import Watched
 from conformance.kube.records import Object
@@ -57,12 +59,12 @@ class Undecided:
 Evaluation = Mark | Violation | Undecided | Iterable[Violation] | None
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, gc=False):
     """One step of a trace: the entry, the object before and after it, the world after it, and who wrote it (empty: not known).
 
     `ledger` holds what several guarantees want to know of the past and of each DaemonSet and node; it stands behind the entry too.
     `quiet` is the DaemonSet about which nothing has changed for a while; such a step stands before its entry, and has no object.
+    `review` is a DaemonSet that is looked at for what is overdue; such a step stands before its entry too.
     `audited` tells whether authors are recorded in this trace at all.
     """
 
@@ -74,6 +76,7 @@ class Step:
     author: str = ""
     audited: bool = False
     quiet: Watched | None = None
+    review: Watched | None = None
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,8 @@ def guarantee(
 
     `on` holds resources (`pods`, `daemonsets`, `nodes`, `controllerrevisions`, `events`), entry types without an object (`write`, `expect`,
     `action`, `end`), and what the ledger makes of them: `creation` (a pod of a DaemonSet, by the controller as far as is known), `deletion`
-    (asked for, by anybody), `removal` (it is gone), `quiet` (nothing about a DaemonSet has changed for a while).
+    (asked for, by anybody), `ending` (it has ended by itself), `removal` (it is gone), `quiet` (nothing about a DaemonSet has changed for a
+    while), `review` (every second and at the end, for each DaemonSet that is not being deleted).
     """
 
     def register(judge: Callable[[Step, Any], Evaluation]) -> Callable[[Step, Any], Evaluation]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from conformance.guarantees.authors import by_controller
-from conformance.guarantees.ledger import SLOW
 from conformance.guarantees.promise import Evaluation, Mark, Step, Undecided, Violation, guarantee
 from conformance.guarantees.quiet import patience
 from conformance.guarantees.watched import LAG, Watched
+from conformance.guarantees.working import SLOW
 from conformance.kube.records import DaemonSet
 from conformance.model.status import Counters, claimed, expected
 
@@ -125,7 +125,7 @@ def _unfounded(watched: Watched | None, doubt: Doubt) -> bool:
 
 def _held_against(step: Step, doubt: Doubt) -> Violation | Undecided:
     """The lie, unless the API server was so slow then that the controller may not have heard, or not have been heard, in time."""
-    if step.ledger.slow_at < doubt.at - LATE:
+    if step.ledger.working.slow_at < doubt.at - LATE:
         return doubt.violation
     return Undecided(f"the API server took more than {SLOW:g} s for a write, and who was late is not known: {doubt.violation.message}")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 
 import msgspec
 
-from conformance.guarantees.recent import Recent
+from conformance.guarantees.recent import KEPT, Recent
 from conformance.kube.records import DaemonSet, Node, Pod
 from conformance.model import revisions
 from conformance.model.availability import is_available
@@ -44,6 +44,10 @@ class Watched:
         self.down: dict[str, tuple[float, bool | None]] = {}
         #: node -> when the object of its last pod went, until there is another one
         self.emptied: dict[str, float] = {}
+        #: node -> when one of its pods there, or the node's eligibility, last changed
+        self.stirred: dict[str, float] = {}
+        #: node -> pods of it that have ended there by themselves
+        self.ended: Counter[str] = Counter()
         #: pod UID -> when its readiness last changed
         self.flipped: dict[str, float] = {}
         #: number of the last change that concerns it, and when it was; when the last one was that the controller did not make itself
@@ -64,6 +68,10 @@ class Watched:
         self.wrote_at = float("-inf")
         self.deleting = False
         self.known_at = float("-inf")
+        #: when its pods were first and last refused, without a pause that would have been too long for the next try
+        self.refused_from = self.refused_at = float("-inf")
+        #: the Events that said so, between the two
+        self.refusals = 0
 
     # -- the DaemonSet itself -------------------------------------------------------------------------------------------------------------
 
@@ -121,6 +129,15 @@ class Watched:
             self.burst_from = at
         self.wrote_at = at
         self.deleting = deleting
+
+    def refused(self, at: float) -> None:
+        """The API server refused a pod of it."""
+        never = self.refused_at == float("-inf")
+        if never or at - self.refused_at > 2 * (self.refused_at - self.refused_from) + KEPT:
+            self.refused_from = at
+            self.refusals = 0
+        self.refused_at = at
+        self.refusals += 1
 
     # -- nodes ----------------------------------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.guarantees.beginnings import settled
-from tests.guarantees.history import SCENARIO, History, judged
+from tests.guarantees.history import CONTROLLER, SCENARIO, History, judged
 
 
 def updated(*, quiet: bool = True, **ds: Any) -> History:
@@ -131,3 +133,39 @@ def test_numbers_of_others_are_not_the_controllers() -> None:
     h.revision = 1
     h.template("2")
     assert judged(h, "INV-10").verdict == "holds"
+
+
+@pytest.mark.parametrize(("needed", "by", "verdict"), [(True, CONTROLLER, "violated"), (True, "", "unknown"), (False, CONTROLLER, "holds")])
+def test_a_revision_that_pods_need_is_not_deleted(needed: bool, by: str, verdict: str) -> None:
+    h = settled(2)
+    h.template("2")
+    if not needed:
+        for name in "ab":
+            h.replace(name)
+    h.wait(2)
+    h.remove(h.objects["controllerrevisions", "agent-1"], by)
+    tally = judged(h, "INV-10")
+    assert tally.verdict == verdict
+    assert [broken.kind for broken in tally.violations] == (["lost-a-revision-in-use"] if verdict == "violated" else [])
+    assert tally.could_have_failed == (1 if verdict == "unknown" else 2)
+
+
+def test_a_revision_goes_with_its_daemonset_or_by_other_hands() -> None:
+    h = settled(2)
+    h.template("2")
+    h.wait(2)
+    h.remove(h.objects["controllerrevisions", "agent-1"], SCENARIO)
+    h.ask(h.agent, SCENARIO)
+    h.remove(h.objects["controllerrevisions", "agent-2"])
+    assert judged(h, "INV-10").violated == 0
+
+
+@pytest.mark.parametrize(("seconds", "undecided"), [(1, 0), (3, 1)])
+def test_without_an_audit_log_what_follows_upon_a_deed_of_the_scenario_is_its_own(seconds: float, undecided: int) -> None:
+    h = settled(2, audited=False)
+    h.template("2")
+    h.wait(5)
+    h.action("kubectl delete controllerrevision agent-1", "test")
+    h.wait(seconds)
+    h.remove(h.objects["controllerrevisions", "agent-1"])
+    assert judged(h, "INV-10").undecided == undecided

@@ -163,3 +163,32 @@ def test_terminating_pods_do_not_count_in_a_surge() -> None:
     h.kill("a", by=SCENARIO)
     h.create("a")
     assert judged(h, "INV-2").verdict == "holds"
+
+
+@pytest.mark.parametrize(("surge", "nodes", "violated"), [(1, 2, 1), (2, 2, 0), ("34%", 2, 0), ("34%", 3, 1)])
+def test_no_more_nodes_surge_than_max_surge_allows(surge: int | str, nodes: int, violated: int) -> None:
+    h = settled(4, max_unavailable=0, max_surge=surge)
+    h.template("2")
+    h.wait(2)
+    for name in "abcd"[:nodes]:
+        h.create(name)
+    tally = judged(h, "INV-2")
+    assert tally.violated == violated
+    assert [broken.kind for broken in tally.violations] == ["more-than-max-surge"] * violated
+
+
+@pytest.mark.parametrize("excuse", ["not ready", "just not ready", "going"])
+def test_a_node_without_an_available_old_pod_needs_no_surge(excuse: str) -> None:
+    h = settled(4, max_unavailable=0, max_surge=1)
+    h.template("2")
+    if excuse == "not ready":
+        h.unready("a")
+    h.wait(2)
+    h.create("b")
+    if excuse == "just not ready":
+        h.unready("a")
+        h.ready("a")
+    elif excuse == "going":
+        h.kill("b", pod=next(h.pods("b")))
+    h.create("a")
+    assert judged(h, "INV-2").violated == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.guarantees.beginnings import settled, updating
-from tests.guarantees.history import History, judged
+from tests.guarantees.history import START, History, judged
 from tests.guarantees.objects import taint
 
 
@@ -53,6 +53,19 @@ def test_old_pod_deleted_before_min_ready_seconds() -> None:
     h.wait(5)
     h.kill("a", pod=old)
     assert judged(h, "INV-4").violated == 1
+
+
+@pytest.mark.parametrize(("seconds", "violated"), [(0.3, 1), (1.1, 0)])
+def test_a_second_of_min_ready_seconds_counts_where_the_clock_is_known(seconds: float, violated: int) -> None:
+    h = surging(min_ready=1)
+    old = h.pod("a")
+    h.wait(1 - h.at % 1 + 0.1)
+    h.create("a")
+    h.ready("a")
+    h.wait(seconds)
+    h.times = {"received": START + h.at, "done": START + h.at}
+    h.kill("a", pod=old)
+    assert judged(h, "INV-4").violated == violated
 
 
 def test_new_pod_that_lost_its_readiness_a_moment_ago() -> None:

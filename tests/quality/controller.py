@@ -37,6 +37,14 @@ DEFECTS = {
     "touches a settled pod": "INV-11",
     "replaces healthy pods": "INV-12",
     "updates although OnDelete": "INV-12",
+    "forgets a node": "INV-13",
+    "stops in the middle of an update": "INV-15",
+    "surges and then forgets": "INV-15",
+    "leaves a pod where it must not be": "INV-14",
+    "says that it is done too early": "INV-16",
+    "does not observe the spec": "INV-16",
+    "piles up failed pods": "INV-17",
+    "lets a pod wait in silence": "INV-18",
 }
 
 
@@ -105,6 +113,7 @@ class Toy:
         self.foreigners()
         self.lose_one()
         self.update()
+        self.exclude()
         self.delete()
         self.h.end()
         return self.h
@@ -151,10 +160,14 @@ class Toy:
         if self.has("forgets terminating pods"):
             self.create(one)
         h.gone(one)
+        if self.has("forgets a node"):
+            self.settle(12)
         if not self.has("forgets terminating pods"):
             self.create(one)
         if self.has("counts what is not ready"):
             self.settle()
+        if self.has("lets a pod wait in silence"):
+            self.settle(12)
         h.ready(one)
         if self.has("replaces healthy pods"):
             h.wait(0.5)
@@ -164,6 +177,7 @@ class Toy:
     def update(self) -> None:
         h = self.h
         down = self.names[3]
+        self.fail(down)
         h.unready(down)
         self.settle()
         if self.has("numbers revisions twice"):
@@ -178,6 +192,12 @@ class Toy:
             h.ready(down)
             self.settle()
             return
+        if self.has("says that it is done too early"):
+            h.wait(2)
+            h.status(updatedNumberScheduled=6, numberReady=6, numberAvailable=6, desiredNumberScheduled=6, numberUnavailable=0)
+        if self.has("does not observe the spec"):
+            h.wait(12)
+            h.note()
         if self.surge:
             self.surge_over()
         else:
@@ -191,6 +211,8 @@ class Toy:
         todo = [down, *(name for name in self.names if name != down)]
         free = self.budget - (not self.has("ignores nodes that were down before"))
         while todo:
+            if self.has("stops in the middle of an update") and down not in todo:
+                self.settle(12)
             room = (free if down in todo else self.budget) + self.has("deletes one more than the budget") + (down in todo)
             batch, todo = todo[:room], todo[room:]
             if self.has("ignores readiness") and not todo:
@@ -223,10 +245,38 @@ class Toy:
                 self.create(name)
             if not self.has("deletes before the surge is ready"):
                 h.ready(name, pod=new)
+            if self.has("surges and then forgets"):
+                self.settle(12)
             h.kill(name, pod=old)
             h.gone(name, pod=old)
             h.ready(name, pod=new)
             self.status()
+
+    def fail(self, on: str) -> None:
+        h = self.h
+        failed = h.pod(on)
+        failed["status"] = {"phase": "Failed", "conditions": []}
+        h.change(failed)
+        if self.has("piles up failed pods"):
+            second = self.create(on)
+            second["status"] = {"phase": "Failed", "conditions": []}
+            h.change(second)
+            h.kill(on, pod=second)
+            h.gone(on, pod=second)
+        h.kill(on, pod=failed)
+        h.gone(on, pod=failed)
+        self.create(on)
+
+    def exclude(self) -> None:
+        h, one = self.h, self.names[5]
+        h.node(one)["spec"]["taints"] = [taint("go-away", "NoExecute")]
+        h.change(h.node(one))
+        if self.has("leaves a pod where it must not be"):
+            h.wait(12)
+            h.note()
+        for pod in list(h.pods(one)):
+            h.kill(one, pod=pod)
+            h.gone(one, pod=pod)
 
     def delete(self) -> None:
         h, one = self.h, self.names[4]
@@ -240,6 +290,6 @@ class Toy:
 
 def play(defect: str = "", seed: int = 0) -> History:
     """The whole scenario with one defect, in the set-up where it can show."""
-    surge = DEFECTS.get(defect) in ("INV-2", "INV-4")
+    surge = DEFECTS.get(defect) in ("INV-2", "INV-4") or defect == "surges and then forgets"
     strategy = "OnDelete" if defect == "updates although OnDelete" else "RollingUpdate"
     return Toy(defect, seed, surge, strategy).play()
