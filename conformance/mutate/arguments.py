@@ -18,7 +18,7 @@ def options(parser: argparse.ArgumentParser) -> None:
         "--groups", default="", metavar="NAMES", help="ask these groups of scenarios only (default: all; first, second, and each file)"
     )
     parser.add_argument("--workers", type=int, default=1, metavar="W", help="clusters side by side, half a GiB each (default: 1)")
-    parser.add_argument("--scenarios", type=Path, default=Path("scenarios"), metavar="DIR", help="the scenarios (default: scenarios)")
+    parser.add_argument("--scenarios", type=Path, metavar="DIR", help="the scenarios (default: the suite's own)")
     parser.add_argument("--time-scale", type=float, default=1.0, metavar="F", help="as pytest's: multiply the limits of waits (default: 1)")
     parser.add_argument(
         "--out", type=Path, default=Path("mutants"), metavar="DIR", help="results; a run that was killed goes on there (default: mutants)"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import conformance
+from conformance import shipped
 from conformance.components import versions
 from conformance.components.build import ensure
 from conformance.errors import UsageError
@@ -37,9 +38,9 @@ def run(arguments: argparse.Namespace, say: Say) -> int:
         for each in chosen(building.listed(minor.minor), wanted, arguments.sample, arguments.seed):
             say(f"{each.number}\t{each.id}\t{each.file}:{each.line}\t{each.before} → {each.after}")
         return 0
-    scenarios = arguments.scenarios.absolute()
+    scenarios = (arguments.scenarios or shipped.scenarios()).absolute()
     if not scenarios.is_dir():
-        raise UsageError(f"{arguments.scenarios} is no folder of scenarios; say with --scenarios where they are.")
+        raise UsageError(f"{scenarios} is no folder of scenarios; say with --scenarios where they are.")
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: at least one cluster is needed.")
     if not SCALES[0] <= arguments.time_scale <= SCALES[1]:
