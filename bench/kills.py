@@ -65,6 +65,15 @@ def hit(choice: random.Random, mark: str, run: subprocess.Popen[bytes]) -> str:
     return f"{number} to {kind}"
 
 
+def disturb(choice: random.Random, mark: str, run: subprocess.Popen[bytes], *, within: float) -> str:
+    """Wait for a random moment of the next seconds, and hit one of the run's processes then; returns what was done."""
+    try:
+        run.wait(choice.uniform(0.0, within))
+    except subprocess.TimeoutExpired:
+        return hit(choice, mark, run)
+    return "nothing, it was over"
+
+
 class Trial:
     """One run in a folder of its own, from its start to what it left."""
 
@@ -122,13 +131,9 @@ def main() -> int:
             begin = time.monotonic()
             trial = Trial(Path(name), workers)
             what = "nothing"
-            if number:  # the first one is not disturbed: it tells how long one takes
-                try:
-                    trial.run.wait(choice.uniform(0.0, usual))
-                    what = "nothing, it was over"
-                except subprocess.TimeoutExpired:
-                    what = hit(choice, name, trial.run)
             try:
+                if number:  # the first one is not disturbed: it tells how long one takes
+                    what = disturb(choice, name, trial.run, within=usual)
                 code = trial.run.wait(LIMIT)
                 seconds = time.monotonic() - begin
                 left = trial.left()
