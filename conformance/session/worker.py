@@ -138,7 +138,7 @@ class Worker:
         folder.clear(self.settings.report, self.run)
         # What was selected is known however this process ends: pytest-xdist kills workers that are slow to.
         chosen = Run(suite=conformance.__version__, kubernetes="", cluster=self.settings.cluster, format=FORMAT, items=self.items)
-        with folder.writing(self.settings.report):
+        with contextlib.suppress(OSError):  # it is tried again at the end, and what keeps it from being written is said then
             folder.save_run(self.settings.report, msgspec.structs.replace(chosen, deselected=self.deselected, started=self._begin()))
 
     def _begin(self) -> str:
