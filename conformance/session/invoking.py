@@ -23,7 +23,7 @@ def by_this(config: pytest.Config) -> bool:
 
 def choose(config: pytest.Config) -> None:
     """Let pytest collect the suite, or what of it was named; told once pytest knows which arguments are paths."""
-    if not by_this(config) or hasattr(config, "workerinput"):  # a worker is told what its controller collects
+    if not by_this(config):
         return
     named = config.args_source is pytest.Config.ArgsSource.ARGS
     config.args = [_found(argument) for argument in config.args] if named else [str(shipped.scenarios())]
