@@ -28,7 +28,8 @@ build)
   out=$2; shift 2
   echo half > "$out/half"; echo half > "$GOTMPDIR/half"
   if [ -p "$here/gate" ]; then
-    (read _ < "$here/gate") &
+    exec 9<> "$here/gate"  # before it says that it waits, as the gate may be gone a moment later; low numbers are inherited locks
+    (read _ <&9) &
     echo "$$ $!" > "$here/started"
     wait
   fi
