@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from conformance.clusters import rundirs
 from conformance.report import folder
 from conformance.report.folder import missing
 
@@ -117,15 +120,20 @@ def test_in_mid_scenario_what_ran_is_reported(project: Path, workers: list[str],
 def test_of_a_run_that_is_killed_it_is_known_what_was_selected(project: Path) -> None:
     run = begin(project, "-n", "2")
     appears(project / "waiting", run)
+    held = [(cluster / rundirs.LOCK).open() for cluster in project.glob("dsc-*/c-*")]
+    assert held
     os.killpg(run.pid, signal.SIGKILL)
     run.wait(LIMIT)
     report = project / "report"
     [problem] = missing(folder.run(report), folder.results(report))
     assert re.search(r"of 4 selected pytest items left no result \(.*test_long\): the run stopped early", problem)
-    deadline = time.monotonic() + LIMIT
-    while list(project.glob("dsc-*/c-*")):  # its supervisor notices, and ends it
-        assert time.monotonic() < deadline, "a cluster was left behind"
-        time.sleep(0.1)
+    for lock in held:  # until its supervisor has noticed, ended the cluster, and gone
+        waiting = threading.Thread(target=fcntl.flock, args=(lock, fcntl.LOCK_EX), daemon=True)
+        waiting.start()
+        waiting.join(LIMIT)
+        assert not waiting.is_alive(), "a cluster was left behind"
+        lock.close()
+    assert not list(project.glob("dsc-*/c-*"))
 
 
 def test_before_anything_ran_the_report_of_the_run_before_is_kept(project: Path) -> None:
